@@ -1,0 +1,212 @@
+import { type Command, InvalidArgumentError } from "commander";
+import { GrantkeeperError, toGrantkeeperError } from "../../core/errors.ts";
+import type { Grant } from "../../core/grant.ts";
+import { parseName } from "../../core/names.ts";
+import {
+  abandonAuthorization,
+  beginAuthorization,
+  type BegunAuthorization,
+  completeAuthorization,
+} from "../../keeper/authorize.ts";
+import { addIntegration } from "../../keeper/integrations.ts";
+import type { Ports } from "../../keeper/ports.ts";
+import type { Redirected } from "../../oauth/callback.ts";
+import { completeIntegration } from "../ask-integration.ts";
+import { openBrowser } from "../browser.ts";
+import { integrationFor } from "../choose-integration.ts";
+import {
+  type CommonOptions,
+  defineCommand,
+  notice,
+  type Session,
+  withKeeper,
+  withVerbose,
+} from "../command.ts";
+import { presentGrant, warnOfMissingScopes } from "../grant-result.ts";
+import { isInteractive, tell } from "../io.ts";
+import { type CaughtRedirect, isLoopbackRedirect, listenForRedirect } from "../loopback-listener.ts";
+import { askForRedirected } from "../paste-redirected.ts";
+import { ask, requireTerminal } from "../prompt.ts";
+
+interface Options extends CommonOptions {
+  readonly integration?: string;
+  readonly browser: boolean;
+  readonly timeout: number;
+}
+
+/** `connect NAME`: the whole procedure. */
+export function defineConnect(program: Command, session: Session): void {
+  const command = defineCommand(program, {
+    usage: "connect <name>",
+    summary: "the whole procedure: consent in the browser, exchange, keep",
+    examples: [
+      "grantkeeper connect meetings --integration recorder",
+      "grantkeeper connect meetings --no-browser --timeout 15m",
+    ],
+    notes: [
+      "A grant that is there already keeps its name and history and gets the new tokens.",
+      "Where the redirect URI is not a loopback address, the redirected address is pasted.",
+    ].join("\n"),
+  })
+    .option("--integration <name>", "the integration to consent to")
+    .option("--no-browser", "only print the address; open it wherever you like")
+    .option("--timeout <time>", "how long to wait for the consent, as 90s, 5m", duration, 5 * 60_000);
+  withVerbose(command).action((name: string, options: Options) =>
+    withKeeper(session, options, async ({ keeper, interrupts }) => {
+      const { ports } = keeper;
+      parseName("grant", name);
+      const integration = await integrationOrNew(session, ports, name, options);
+      const before = await ports.store.grant(name);
+      const grant = await interrupts.interruptible((signal) =>
+        connect(session, ports, name, integration, options, signal),
+      );
+      await presentGrant(session, options, ports, grant, `${name} is connected.`);
+      warnOfOtherAccount(session, before, grant);
+      await warnOfMissingScopes(session, ports, grant);
+    }),
+  );
+}
+
+/** Where there is no integration yet and a person at a terminal, one is made on the way. */
+async function integrationOrNew(
+  session: Session,
+  ports: Ports,
+  name: string,
+  options: Options,
+): Promise<string> {
+  const { io } = session;
+  const isFirst = options.integration === undefined && (await ports.store.integrations()).length === 0;
+  if (!isFirst || !isInteractive(io)) return integrationFor(session, ports, name, options.integration);
+  tell(io, "There is no integration yet: the client registration that an administrator consents to.");
+  const called = await ask(io, { message: "A name for it", flag: "--integration", initial: "recorder" });
+  const { provider, input } = await completeIntegration(io, ports, {});
+  const { notices } = await addIntegration(ports, called, provider, input);
+  notice(session, notices);
+  return called;
+}
+
+async function connect(
+  session: Session,
+  ports: Ports,
+  name: string,
+  integrationName: string,
+  options: Options,
+  signal: AbortSignal,
+): Promise<Grant> {
+  const integration = await ports.store.integration(integrationName);
+  const canListen = integration !== null && isLoopbackRedirect(integration.redirectUri);
+  if (integration !== null && !canListen)
+    requireTerminal(session.io, "authorization-url and exchange --redirected-url");
+  const begun = await beginAuthorization(ports, name, integrationName);
+  const deadline = AbortSignal.any([signal, AbortSignal.timeout(options.timeout)]);
+  try {
+    return canListen
+      ? await throughBrowser(session, ports, name, begun, options, deadline)
+      : await throughPaste(session, ports, name, begun, options, deadline);
+  } catch (error) {
+    const reason = toGrantkeeperError(error).code;
+    await abandonAuthorization(ports, name, begun, reason);
+    throw signal.aborted ? new GrantkeeperError("cancelled", "Stopped. Nothing was stored.") : error;
+  }
+}
+
+async function throughBrowser(
+  session: Session,
+  ports: Ports,
+  name: string,
+  begun: BegunAuthorization,
+  options: Options,
+  deadline: AbortSignal,
+): Promise<Grant> {
+  const listener = await listenForRedirect(begun.redirectUri, begun.state);
+  try {
+    await showAddress(session, begun, options);
+    tell(session.io, `Waiting for the browser to come back to ${begun.redirectUri} …`);
+    const pasted = pasteBeside(session, begun.redirectUri, deadline);
+    const caught = await orTimeout(Promise.race([listener.caught, pasted]), deadline, options.timeout);
+    return await finish(ports, name, caught);
+  } finally {
+    listener.close();
+  }
+}
+
+/** Whoever browses on another machine ends at an address that only that machine has: it can be pasted here. */
+function pasteBeside(session: Session, redirectUri: string, deadline: AbortSignal): Promise<CaughtRedirect> {
+  if (!isInteractive(session.io)) return new Promise(() => undefined);
+  tell(session.io, "(If the browser is on another machine, paste the address it ends at here.)");
+  return askForRedirected(session.io, redirectUri, deadline).then(asCaught);
+}
+
+async function throughPaste(
+  session: Session,
+  ports: Ports,
+  name: string,
+  begun: BegunAuthorization,
+  options: Options,
+  deadline: AbortSignal,
+): Promise<Grant> {
+  await showAddress(session, begun, options);
+  tell(session.io, `After accepting, the browser ends at ${begun.redirectUri}?code=…`);
+  tell(session.io, "Paste that whole address here, whatever the page itself shows:");
+  const redirected = await orTimeout(
+    askForRedirected(session.io, begun.redirectUri, deadline),
+    deadline,
+    options.timeout,
+  );
+  return finish(ports, name, asCaught(redirected));
+}
+
+function asCaught(redirected: Redirected): CaughtRedirect {
+  return { redirected, finish: () => Promise.resolve() };
+}
+
+async function finish(ports: Ports, name: string, caught: CaughtRedirect): Promise<Grant> {
+  try {
+    const grant = await completeAuthorization(ports, name, caught.redirected);
+    await caught.finish({ kind: "connected", grant: name });
+    return grant;
+  } catch (error) {
+    const { message, remedy = null } = toGrantkeeperError(error);
+    await caught.finish({ kind: "failed", message, remedy });
+    throw error;
+  }
+}
+
+async function showAddress(session: Session, begun: BegunAuthorization, options: Options): Promise<void> {
+  const { io } = session;
+  tell(io, "Open this address and sign in as the administrator who consents:");
+  tell(io, `\n${begun.authorizationUrl}\n`);
+  if (!options.browser) return;
+  if (await openBrowser(io, begun.authorizationUrl)) tell(io, "(It should be opening in your browser.)");
+}
+
+function orTimeout<T>(work: Promise<T>, deadline: AbortSignal, timeout: number): Promise<T> {
+  const late = new Promise<never>((_, reject) => {
+    const give = (): void => reject(timedOut(timeout));
+    if (deadline.aborted) give();
+    else deadline.addEventListener("abort", give, { once: true });
+  });
+  return Promise.race([work, late]);
+}
+
+function timedOut(timeout: number): GrantkeeperError {
+  return new GrantkeeperError("timed_out", `Nobody consented within ${Math.round(timeout / 1000)} seconds.`, {
+    remedy: "Run it again, with a longer --timeout where the person needs one. Nothing was stored.",
+  });
+}
+
+function warnOfOtherAccount(session: Session, before: Grant | null, grant: Grant): void {
+  const was = before?.account ?? null;
+  const is = grant.account;
+  if (was === null || is === null || was.id === is.id) return;
+  const name = (one: typeof is): string => one.email ?? one.displayName ?? one.id ?? "?";
+  notice(session, [`Another account than before consented: ${name(is)} instead of ${name(was)}.`], "Warning");
+}
+
+function duration(text: string): number {
+  const [, amount, unit = "s"] = /^(\d{1,6})(ms|s|m|h)?$/.exec(text) ?? [];
+  const units: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+  const ms = Number(amount) * (units[unit] ?? Number.NaN);
+  if (ms > 0 && ms <= 86_400_000) return ms;
+  throw new InvalidArgumentError("It has to be a time such as 90s, 5m or 1h, a day at most.");
+}

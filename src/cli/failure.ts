@@ -1,0 +1,29 @@
+import { ERROR_CODES, errorDocument, type GrantkeeperError, toGrantkeeperError } from "../core/errors.ts";
+import { type Io, printJson, tell } from "./io.ts";
+
+/** Prints a failure where its reader looks for it, and returns the exit code. */
+export function reportFailure(io: Io, error: unknown, asJson: boolean): number {
+  const known = toGrantkeeperError(error);
+  if (asJson) printJson(io, errorDocument(known));
+  else describe(io, known);
+  if (known.code === "internal" && io.env["GRANTKEEPER_DEBUG"] === "1") tell(io, debugText(known));
+  return ERROR_CODES[known.code].exit;
+}
+
+function describe(io: Io, error: GrantkeeperError): void {
+  tell(io, `Error: ${error.message}`);
+  const { provider } = error;
+  if (provider !== undefined) {
+    const parts = [`HTTP ${provider.status}`, provider.error, provider.errorDescription].filter(
+      (part) => part !== null,
+    );
+    tell(io, `  The provider said: ${parts.join(", ")}.`);
+    if (provider.trackingId !== null) tell(io, `  Tracking id, for its support: ${provider.trackingId}`);
+  }
+  if (error.remedy !== undefined) tell(io, `  What to do: ${error.remedy}`);
+  tell(io, `  (${error.code})`);
+}
+
+function debugText(error: GrantkeeperError): string {
+  return error.cause instanceof Error ? (error.cause.stack ?? error.cause.message) : String(error.cause);
+}

@@ -1,0 +1,28 @@
+import { stripVTControlCharacters } from "node:util";
+
+/** Rows as aligned columns, two spaces apart; the last column is not padded. Colours do not count as width. */
+export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
+  const widths = header.map((_, i) => Math.max(...[header, ...rows].map((row) => width(row[i] ?? ""))));
+  return [header, ...rows]
+    .map((row) =>
+      row
+        .map((cell, i) => pad(cell, widths[i] ?? 0))
+        .join("  ")
+        .trimEnd(),
+    )
+    .join("\n");
+}
+
+/** Names and values, aligned, one a line. */
+export function fields(pairs: readonly (readonly [string, string])[]): string {
+  const widest = Math.max(...pairs.map(([name]) => name.length));
+  return pairs.map(([name, value]) => `${name.padEnd(widest)}  ${value}`).join("\n");
+}
+
+function pad(cell: string, to: number): string {
+  return cell + " ".repeat(Math.max(0, to - width(cell)));
+}
+
+function width(text: string): number {
+  return stripVTControlCharacters(text).length;
+}

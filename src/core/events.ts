@@ -1,0 +1,56 @@
+/**
+ * Everything that is written to the event table: the audit, and the feed of changes. Past tense, and
+ * written in the transaction that makes it true. `docs/events.md` is held against this list.
+ */
+export const EVENT_TYPES = {
+  integration_added: "a client registration was added",
+  integration_updated: "a client registration was changed",
+  integration_removed: "a client registration was forgotten",
+  integration_rejected: "the provider refuses the integration itself; its grants are held, none is dead",
+  integration_recovered: "the provider accepts the integration again",
+  authorization_started: "an authorization address was made",
+  authorization_ended: "an authorization ended without a token: denied, refused, cancelled or out of time",
+  granted: "an authorization code was exchanged for tokens",
+  imported: "tokens obtained elsewhere were taken over",
+  account_changed: "another account than before consented to this grant",
+  refreshed: "the token set was replaced",
+  refresh_failing: "a refresh did not succeed; it will be tried again",
+  recovered: "refreshing works again after failures",
+  outcome_unknown: "a refresh was sent and its answer was lost: the refresh token may be spent",
+  suspect: "the provider rejected the refresh token; it is being confirmed",
+  reauthorization_required: "the grant is dead: a person has to consent again",
+  token_set_parked:
+    "tokens came from the provider after another writer had replaced the grant; kept beside it",
+  token_handed_out: "a consumer was given this generation's access token for the first time",
+  refresh_token_revealed: "a person was shown the refresh token",
+  suspended: "the grant is held",
+  resumed: "the grant is released",
+  revoked: "the grant was ended",
+  removed: "the grant was forgotten",
+} as const satisfies Record<string, string>;
+
+/** The name of an event. */
+export type EventType = keyof typeof EVENT_TYPES;
+
+/** Facts that go with an event: flat, small, and never a secret. */
+export type EventData = Readonly<Record<string, string | number | boolean | null | readonly string[]>>;
+
+/** An event before the store has numbered it. */
+export interface EventDraft {
+  readonly type: EventType;
+  /** Epoch milliseconds. */
+  readonly at: number;
+  /** Who did it: `command_line:<user>`, `keeper`, later a key's id. */
+  readonly actor: string;
+  readonly grantId: string | null;
+  /** Kept in words, since the grant may be removed while its history stays. */
+  readonly grant: string | null;
+  readonly integration: string | null;
+  readonly generation: number | null;
+  readonly data: EventData;
+}
+
+/** A stored event; `seq` orders them, whatever the clock did. */
+export interface Event extends EventDraft {
+  readonly seq: number;
+}

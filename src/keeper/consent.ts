@@ -1,0 +1,110 @@
+import { GrantkeeperError } from "../core/errors.ts";
+import type { EventDraft } from "../core/events.ts";
+import type { Account, Grant, GrantChange } from "../core/grant.ts";
+import type { Integration } from "../core/integration.ts";
+import { missingScopes } from "../core/scopes.ts";
+import { afterSuccess } from "../core/refresh-rules.ts";
+import { type TokenAnswer, type TokenSet, tokenSetFrom } from "../core/token-set.ts";
+import { lookUpAccount } from "../oauth/account.ts";
+import { grantEvent } from "./audit.ts";
+import { newGrant } from "./pending.ts";
+import type { Ports } from "./ports.ts";
+import { saveDelivered } from "./saving.ts";
+import { sealTokens } from "./secrets.ts";
+
+/** Tokens that a person's consent, or a person's file, brought. */
+export interface Consent {
+  readonly answer: TokenAnswer;
+  /** Epoch ms from which the answer's lives count. */
+  readonly startedAt: number;
+  readonly integration: Integration;
+  readonly requestedScopes: readonly string[];
+  readonly how: "granted" | "imported";
+}
+
+/** Two people consenting to one grant at the same moment: the later save wins, after a look at the other's. */
+const SAVE_ROUNDS = 10;
+
+/**
+ * Makes a consent's tokens the grant's own: a new generation, whatever was there before; a refresh under
+ * way is fenced out. Who granted is asked afterwards, where the scopes allow, once the tokens are safe.
+ */
+export async function keepConsent(ports: Ports, name: string, consent: Consent): Promise<Grant> {
+  const saved = await saveConsent(ports, name, consent);
+  return consent.how === "granted" ? noteAccount(ports, saved, consent) : saved;
+}
+
+async function saveConsent(ports: Ports, name: string, consent: Consent): Promise<Grant> {
+  for (let round = 0; round < SAVE_ROUNDS; round++) {
+    const existing = await ports.store.grant(name);
+    const grant = existing ?? newGrant(ports, name, consent.integration, consent.requestedScopes);
+    const change = consentChange(ports, grant, consent);
+    const events = [consentEvent(ports, { ...grant, ...change }, consent)];
+    if (existing === null) {
+      const made: Grant = { ...grant, ...change };
+      await ports.store.addGrant(made, events);
+      return made;
+    }
+    const expect = { generation: grant.generation };
+    const saved = await saveDelivered(ports, grant, { id: grant.id, expect, change, events, fenceOut: true });
+    if (saved !== null) return saved;
+  }
+  throw new GrantkeeperError("conflict", `The grant ${name} is being changed by others without end.`, {
+    remedy: "Try again.",
+  });
+}
+
+function consentChange(ports: Ports, grant: Grant, consent: Consent): GrantChange {
+  const { answer, startedAt, integration, requestedScopes } = consent;
+  const tokens: TokenSet = tokenSetFrom(answer, startedAt);
+  const { idleLimit } = ports.profile(integration.provider);
+  const now = ports.clock.now();
+  return {
+    ...sealTokens(ports.sealer, grant.id, grant.generation + 1, tokens),
+    ...afterSuccess(tokens, { issuedAt: startedAt, idleLimit }, ports.random.fraction(), now),
+    state: "active",
+    cause: null,
+    integrationId: integration.id,
+    requestedScopes,
+    // An answer without `scope` means that all that was asked for is granted (RFC 6749 section 5.1).
+    scopes: tokens.scopes ?? requestedScopes,
+  };
+}
+
+function consentEvent(ports: Ports, grant: Grant, { how, integration }: Consent): EventDraft {
+  return grantEvent(ports, how, grant, {
+    integration: integration.name,
+    scopes: grant.scopes,
+    missing_scopes: missingScopes(grant.requestedScopes, grant.scopes),
+    access_fingerprint: grant.accessFingerprint,
+  });
+}
+
+async function noteAccount(ports: Ports, grant: Grant, { answer, integration }: Consent): Promise<Grant> {
+  const profile = ports.profile(integration.provider);
+  const { baseUrl } = integration;
+  const { scopes } = grant;
+  const account = await lookUpAccount({
+    profile,
+    baseUrl,
+    scopes,
+    accessToken: answer.accessToken,
+    send: ports.send,
+  });
+  if (account === null) return grant;
+  const events = isAnother(grant.account, account) ? [accountChanged(ports, grant, account)] : [];
+  const expect = { generation: grant.generation };
+  const noted = await ports.store.changeGrant({ id: grant.id, expect, change: { account }, events });
+  return noted ?? grant;
+}
+
+function isAnother(before: Account | null, now: Account): boolean {
+  return before !== null && before.id !== now.id;
+}
+
+function accountChanged(ports: Ports, grant: Grant, account: Account): EventDraft {
+  return grantEvent(ports, "account_changed", grant, {
+    before: grant.account?.email ?? grant.account?.id ?? null,
+    now: account.email ?? account.id,
+  });
+}

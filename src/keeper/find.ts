@@ -1,0 +1,46 @@
+import { GrantkeeperError } from "../core/errors.ts";
+import type { Grant, GrantFacts } from "../core/grant.ts";
+import type { Integration } from "../core/integration.ts";
+import { quote } from "../core/names.ts";
+import type { ProviderProfile } from "../providers/profile.ts";
+import type { Ports } from "./ports.ts";
+
+/** @throws {GrantkeeperError} `not_found`. */
+export async function findGrant(ports: Pick<Ports, "store">, name: string): Promise<Grant> {
+  const grant = await ports.store.grant(name);
+  if (grant !== null) return grant;
+  throw new GrantkeeperError("not_found", `There is no grant named ${quote(name)}.`, {
+    remedy:
+      "See what there is with: grantkeeper status. Make one with: grantkeeper connect NAME --integration I.",
+  });
+}
+
+/** @throws {GrantkeeperError} `not_found`. */
+export async function findIntegration(ports: Pick<Ports, "store">, name: string): Promise<Integration> {
+  const integration = await ports.store.integration(name);
+  if (integration !== null) return integration;
+  throw new GrantkeeperError("not_found", `There is no integration named ${quote(name)}.`, {
+    remedy:
+      "See what there is with: grantkeeper integration list. Make one with: grantkeeper integration add.",
+  });
+}
+
+/** A grant's integration and the profile of its provider. */
+export interface GrantContext {
+  readonly integration: Integration;
+  readonly profile: ProviderProfile;
+}
+
+export async function contextOf(
+  ports: Pick<Ports, "store" | "profile">,
+  grant: Grant,
+): Promise<GrantContext> {
+  const integration = await ports.store.integrationById(grant.integrationId);
+  if (integration === null) throw new Error(`grant ${grant.id} without its integration`);
+  return { integration, profile: ports.profile(integration.provider) };
+}
+
+/** The facts that a grant's document takes from elsewhere. */
+export function grantFacts({ integration, profile }: GrantContext): GrantFacts {
+  return { integration: integration.name, provider: profile.id, rotation: profile.rotation };
+}

@@ -1,0 +1,133 @@
+import { GrantkeeperError } from "../core/errors.ts";
+import {
+  type Grant,
+  hasLife,
+  instant,
+  type RefreshError,
+  tokenDocument,
+  type TokenDocument,
+} from "../core/grant.ts";
+import { secondsLeft } from "../core/token-set.ts";
+import { grantEvent } from "./audit.ts";
+import { findGrant } from "./find.ts";
+import type { Ports } from "./ports.ts";
+import { openToken } from "./secrets.ts";
+
+/** Seconds of life that a token has left, at least, where the caller does not say. */
+export const DEFAULT_MIN_TTL = 300;
+
+/** A token this young is not refreshed again because a caller wants more life than the provider gives. */
+const JUST_REFRESHED = 60_000;
+
+/**
+ * A valid access token: the one there is, where it has `minTtl` seconds left, else a refreshed one. While
+ * refreshing fails, a token with any life left is served with a warning.
+ * @throws {GrantkeeperError} `suspended`, `reauthorization_required`, or what keeps refreshing from working.
+ */
+export async function getToken(ports: Ports, name: string, minTtl: number): Promise<TokenDocument> {
+  const grant = await findGrant(ports, name);
+  const now = ports.clock.now();
+  refuseWhereNoToken(grant);
+  if (secondsLeft(grant.accessExpiresAt, now) >= minTtl && grant.accessToken !== null) {
+    return handOut(ports, grant, null);
+  }
+  if (hasLife(grant, now) && now - (grant.lastRefreshedAt ?? 0) < JUST_REFRESHED) {
+    return handOut(ports, grant, `The provider's tokens live shorter than the ${minTtl} seconds asked for.`);
+  }
+  if (grant.refreshToken === null || grant.state === "reauthorization_required")
+    return serveWhatIsLeft(ports, grant);
+  // Loaded only here: a token with life left must be printed without loading anything that talks to a provider.
+  const { refreshGrant } = await import("./refresh.ts");
+  const refreshed = await refreshGrant(ports, grant, "demand");
+  refuseWhereNoToken(refreshed.grant);
+  if (refreshed.error === null && hasLife(refreshed.grant, ports.clock.now())) {
+    return handOut(ports, refreshed.grant, null);
+  }
+  return serveWhatIsLeft(ports, refreshed.grant);
+}
+
+async function serveWhatIsLeft(ports: Ports, grant: Grant): Promise<TokenDocument> {
+  const now = ports.clock.now();
+  if (hasLife(grant, now)) return handOut(ports, grant, warningFor(grant));
+  throw noTokenLeft(grant, now);
+}
+
+/** Audit first, then the token: where the first hand-out cannot be written, nothing is handed out. */
+async function handOut(ports: Ports, grant: Grant, warning: string | null): Promise<TokenDocument> {
+  const token = openToken(ports.sealer, grant, "access_token") ?? "";
+  const { id, generation } = grant;
+  ports.failpoint("before_hand_out");
+  const firstEvent = grantEvent(ports, "token_handed_out", grant, {
+    consumer: ports.actor,
+    fingerprint: grant.accessFingerprint,
+  });
+  const at = ports.clock.now();
+  await ports.store.recordHandOut({ grantId: id, generation, consumer: ports.actor, at, firstEvent });
+  return tokenDocument(grant, token, warning, at);
+}
+
+function refuseWhereNoToken(grant: Grant): void {
+  if (grant.state === "suspended") {
+    throw new GrantkeeperError(
+      "suspended",
+      `The grant ${grant.name} is suspended: nothing is sent and no token handed out.`,
+      {
+        remedy: `Release it with: grantkeeper resume ${grant.name}.`,
+      },
+    );
+  }
+  if (grant.state === "pending") {
+    throw new GrantkeeperError(
+      "reauthorization_required",
+      `The grant ${grant.name} has no token yet: nobody has consented.`,
+      {
+        remedy: connectAgain(grant),
+      },
+    );
+  }
+  if (grant.state === "revoked") {
+    throw new GrantkeeperError("reauthorization_required", `The grant ${grant.name} was revoked.`, {
+      remedy: connectAgain(grant),
+    });
+  }
+}
+
+function warningFor(grant: Grant): string {
+  const until = `the token served is good until ${instant(grant.accessExpiresAt) ?? "an unknown time"}`;
+  if (grant.cause !== null) return `${grant.cause.message} A person has to consent again; ${until}.`;
+  if (grant.refreshToken === null) return `There is no refresh token; ${until}.`;
+  return `Refreshing is failing: ${grant.lastError?.message ?? "no answer yet."} Meanwhile ${until}.`;
+}
+
+/** The error for a grant without a usable token, out of what its row says. */
+function noTokenLeft(grant: Grant, now: number): GrantkeeperError {
+  const { cause, lastError, quietUntil, name } = grant;
+  if (cause !== null) {
+    return new GrantkeeperError("reauthorization_required", cause.message, { remedy: cause.remedy });
+  }
+  if (grant.refreshToken === null) {
+    const message = `The access token of ${name} has run out, and there is no refresh token to get another with.`;
+    return new GrantkeeperError("reauthorization_required", message, { remedy: connectAgain(grant) });
+  }
+  if (lastError === null) {
+    const message = `The provider delivered a token for ${name} that has no life left.`;
+    return new GrantkeeperError("provider_unreachable", message, {
+      remedy: "Try again; check this machine's clock.",
+    });
+  }
+  const wait =
+    quietUntil !== null && quietUntil > now ? ` It asked for quiet until ${instant(quietUntil)}.` : "";
+  return refreshFailure(grant, lastError, wait);
+}
+
+/** The failure of a refresh as an error for whoever asked. */
+export function refreshFailure(grant: Grant, error: RefreshError, more = ""): GrantkeeperError {
+  return new GrantkeeperError(error.code, `${error.message}${more}`, {
+    remedy: error.remedy ?? `Try again, or at once with: grantkeeper refresh ${grant.name}.`,
+    provider: error.provider ?? undefined,
+  });
+}
+
+function connectAgain(grant: Grant): string {
+  return `Run: grantkeeper connect ${grant.name}.`;
+}

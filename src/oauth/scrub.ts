@@ -1,0 +1,80 @@
+/** Texts of a provider on their way into our messages: one line, short, harmless, without a secret. */
+
+const LONGEST_TEXT = 200;
+const BLANK = "[hidden]";
+/** Shorter than this, a "secret" would blank out ordinary words. */
+const SHORTEST_SECRET = 4;
+/** So many characters of a secret in a row are a piece of it and no accident. */
+const PIECE = 8;
+/** Longer than any word or id that a person needs to see: a token, most likely. */
+const TOKEN_LIKE = /[A-Za-z0-9_\-+/=%.~]{56,}/g;
+
+/** Takes secrets out of texts and makes them fit for a terminal and a log line. */
+export type Scrub = (text: string, longest?: number) => string;
+
+/**
+ * A scrubber for texts in which the given secrets may come back: as they are, URL-encoded, in base64, or a
+ * piece of them that the provider has cut.
+ */
+export function scrubber(secrets: readonly string[]): Scrub {
+  const known = secrets.filter((secret) => secret.length >= SHORTEST_SECRET);
+  const forms = [...new Set(known.flatMap(formsOf))].toSorted((a, b) => b.length - a.length);
+  return (text, longest = LONGEST_TEXT) => {
+    // A text can be a megabyte long; what lies far behind the cut is not looked at.
+    let clean = text.slice(0, 2 * longest + 512);
+    for (const form of forms) clean = clean.replaceAll(form, BLANK);
+    clean = withoutPieces(clean, forms).replace(TOKEN_LIKE, BLANK);
+    return cut(oneLine(clean), longest);
+  };
+}
+
+function withoutPieces(text: string, forms: readonly string[]): string {
+  let clean = "";
+  for (let at = 0; at < text.length;) {
+    const length = pieceAt(text, at, forms);
+    clean += length === 0 ? text.charAt(at) : BLANK;
+    at += Math.max(length, 1);
+  }
+  return clean;
+}
+
+/** How many characters from here on stand in a secret in this order; 0 where it is no piece. */
+function pieceAt(text: string, at: number, forms: readonly string[]): number {
+  let longest = 0;
+  for (const form of forms) {
+    let end = at + PIECE;
+    while (end <= text.length && form.includes(text.slice(at, end))) {
+      longest = Math.max(longest, end - at);
+      end++;
+    }
+  }
+  return longest;
+}
+
+function formsOf(secret: string): string[] {
+  const forms = [
+    secret,
+    JSON.stringify(secret).slice(1, -1),
+    new URLSearchParams([["", secret]]).toString().slice(1),
+  ];
+  // A lone surrogate cannot be URL-encoded, so it cannot come back that way.
+  if (!/\p{Cs}/u.test(secret)) forms.push(encodeURIComponent(secret));
+  forms.push(...forms.map((form) => form.replace(/%[0-9A-F]{2}/g, (byte) => byte.toLowerCase())));
+  const base64 = Buffer.from(secret).toString("base64");
+  forms.push(base64, base64.replace(/=+$/, ""), Buffer.from(secret).toString("base64url"));
+  return forms.filter((form) => form.length >= SHORTEST_SECRET);
+}
+
+/** Control, bidirectional and other invisible characters would let a text forge what stands around it. */
+function oneLine(text: string): string {
+  return text
+    .replace(/\s+/g, " ")
+    .replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}\uFFFD]/gu, "?")
+    .trim();
+}
+
+function cut(text: string, longest: number): string {
+  if (text.length <= longest) return text;
+  // Half a character at the end would be a character that is none.
+  return `${text.slice(0, longest - 3).replace(/[\ud800-\udbff]$/, "")}...`;
+}

@@ -1,0 +1,118 @@
+import type { Database } from "./database.ts";
+
+interface Migration {
+  readonly version: number;
+  readonly statements: (dialect: Database["dialect"]) => readonly string[];
+}
+
+/** Event numbers must never be used twice, also after the newest events were deleted. */
+const COUNTING_KEY = {
+  sqlite: "integer primary key autoincrement",
+  postgres: "bigint generated always as identity primary key",
+};
+
+/**
+ * The schema, step by step; a step that has been released is never edited. Times are epoch milliseconds
+ * in `bigint`, lists and small documents are JSON in `text`, sealed values are `text`.
+ */
+export const MIGRATIONS: readonly Migration[] = [
+  {
+    version: 1,
+    statements: (dialect) => [
+      `create table integrations (
+         id text primary key,
+         name text not null unique,
+         provider text not null,
+         client_id text not null,
+         client_secret text,
+         redirect_uri text not null,
+         scopes text not null,
+         base_url text,
+         incident text,
+         generation bigint not null,
+         created_at bigint not null,
+         updated_at bigint not null
+       )`,
+      `create table grants (
+         id text primary key,
+         name text not null unique,
+         integration_id text not null references integrations (id),
+         state text not null,
+         cause text,
+         account text,
+         requested_scopes text not null,
+         scopes text not null,
+         generation bigint not null,
+         token_type text not null,
+         access_token text,
+         access_fingerprint text,
+         access_issued_at bigint,
+         access_expires_at bigint,
+         refresh_token text,
+         refresh_fingerprint text,
+         refresh_expires_at bigint,
+         refresh_status text not null,
+         next_attempt_at bigint,
+         quiet_until bigint,
+         attempts bigint not null,
+         last_attempt_at bigint,
+         last_error text,
+         presentations bigint not null,
+         rejections bigint not null,
+         suspect_since bigint,
+         lease_owner text,
+         lease_fence bigint not null,
+         lease_expires_at bigint,
+         created_at bigint not null,
+         updated_at bigint not null,
+         last_refreshed_at bigint,
+         last_used_at bigint
+       )`,
+      // What is due is found by this index alone; grants that wait for nothing are not in it.
+      `create index grants_due on grants (next_attempt_at) where state = 'active'`,
+      `create index grants_of_integration on grants (integration_id)`,
+      `create table authorization_requests (
+         state_hash text primary key,
+         grant_name text not null,
+         integration_id text not null references integrations (id) on delete cascade,
+         code_verifier text not null,
+         redirect_uri text not null,
+         scopes text not null,
+         created_at bigint not null,
+         expires_at bigint not null,
+         used_at bigint
+       )`,
+      `create table parked_token_sets (
+         id text primary key,
+         grant_id text not null references grants (id) on delete cascade,
+         tokens text not null,
+         reason text not null,
+         at bigint not null
+       )`,
+      `create table hand_outs (
+         grant_id text not null references grants (id) on delete cascade,
+         generation bigint not null,
+         consumer text not null,
+         first_at bigint not null,
+         last_at bigint not null,
+         times bigint not null,
+         primary key (grant_id, generation, consumer)
+       )`,
+      `create table events (
+         seq ${COUNTING_KEY[dialect]},
+         at bigint not null,
+         type text not null,
+         actor text not null,
+         grant_id text,
+         grant_name text,
+         integration text,
+         generation bigint,
+         data text not null
+       )`,
+      `create index events_of_grant on events (grant_id, seq)`,
+    ],
+  },
+];
+
+/** The schema version that this program writes. */
+export const SCHEMA_VERSION = MIGRATIONS.length;

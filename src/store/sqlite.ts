@@ -1,0 +1,248 @@
+import { chmodSync, closeSync, mkdirSync, openSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname } from "node:path";
+import type * as bundled from "@photostructure/sqlite";
+import { GrantkeeperError } from "../core/errors.ts";
+import type { Clock, Random } from "../keeper/ports.ts";
+import {
+  type Database,
+  type Durability,
+  type Row,
+  type Transaction,
+  UniqueViolation,
+  type Value,
+} from "./database.ts";
+
+interface SqliteOptions {
+  readonly file: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** `bundled` forces the package's SQLite; otherwise Node's own is taken where it is recent enough. */
+  readonly driver?: "auto" | "bundled";
+  /** How long a busy database is waited for, in ms. */
+  readonly patience?: number;
+}
+
+/** SQLite's own wait is short: it blocks the event loop and starves all but one of several waiters. */
+const BUSY_TIMEOUT = 25;
+const PATIENCE = 30_000;
+
+/** Older ones can damage a write-ahead log that two processes check-point. */
+const OLDEST_SAFE_SQLITE = [3, 51, 3];
+
+/**
+ * Opens (and where needed makes) a SQLite database in WAL mode with `synchronous=FULL`: a commit is on
+ * disk when it returns. The file is 0600, its directory 0700, whatever the umask.
+ */
+export function openSqlite(options: SqliteOptions): Database {
+  const { file, clock, random, driver = "auto", patience = PATIENCE } = options;
+  const DatabaseSync = loadDriver(driver);
+  let handle: Handle | null = null;
+  let last: Promise<unknown> = Promise.resolve();
+
+  const connected = async (): Promise<Handle> => {
+    handle ??= await whileBusy(() => connect(DatabaseSync, file));
+    return handle;
+  };
+
+  /** Tries again, with jitter and without blocking the event loop, while another process holds the database. */
+  const whileBusy = async <T>(attempt: () => T): Promise<T> => {
+    const giveUpAt = clock.monotonic() + patience;
+    for (;;) {
+      try {
+        return attempt();
+      } catch (error) {
+        if (!isBusy(error) || clock.monotonic() > giveUpAt) throw error;
+        await clock.sleep(1 + Math.floor(random.fraction() * 20));
+      }
+    }
+  };
+
+  const transact = async <T>(
+    begin: string,
+    durability: Durability,
+    work: (t: Transaction) => Promise<T>,
+  ): Promise<T> => {
+    try {
+      const current = await connected();
+      current.setDurability(durability);
+      await whileBusy(() => current.exec(begin));
+      return await finish(current, work);
+    } catch (error) {
+      if (mayHaveLostWrites(error)) handle = closeQuietly(handle);
+      throw translate(error, file);
+    }
+  };
+
+  /** One transaction at a time on the one connection. */
+  const inTurn = <T>(run: () => Promise<T>): Promise<T> => {
+    const turn = last.then(run);
+    last = turn.catch(() => undefined);
+    return turn;
+  };
+
+  return {
+    dialect: "sqlite",
+    read: (work) => inTurn(() => transact("begin", "full", work)),
+    write: (work, durability = "full") => inTurn(() => transact("begin immediate", durability, work)),
+    close: () =>
+      inTurn(async () => {
+        handle = closeQuietly(handle);
+      }),
+  };
+}
+
+async function finish<T>(handle: Handle, work: (t: Transaction) => Promise<T>): Promise<T> {
+  try {
+    const result = await work({ query: async (text, values = []) => handle.query(text, values) });
+    handle.exec("commit");
+    return result;
+  } catch (error) {
+    handle.rollBack();
+    throw error;
+  }
+}
+
+type Handle = ReturnType<typeof connect>;
+type Driver = typeof bundled.DatabaseSync;
+type Statement = ReturnType<InstanceType<Driver>["prepare"]>;
+
+function connect(DatabaseSync: Driver, file: string) {
+  makePrivate(file);
+  const database = new DatabaseSync(file, { timeout: BUSY_TIMEOUT });
+  const statements = new Map<string, Statement>();
+  let durability: Durability = "full";
+  try {
+    database.exec("pragma journal_mode = wal");
+    database.exec("pragma synchronous = full");
+    database.exec("pragma foreign_keys = on");
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+  const prepared = (text: string): Statement => {
+    const known = statements.get(text);
+    if (known !== undefined) return known;
+    const statement = database.prepare(text);
+    statements.set(text, statement);
+    return statement;
+  };
+  return {
+    exec: (text: string) => database.exec(text),
+    query: (text: string, values: readonly Value[]) => {
+      if (values.length === 0) return prepared(text).all() as Row[];
+      return prepared(text).all(Object.fromEntries(values.map((value, i) => [`$${i + 1}`, value]))) as Row[];
+    },
+    setDurability: (wanted: Durability) => {
+      if (wanted === durability) return;
+      database.exec(`pragma synchronous = ${wanted === "full" ? "full" : "normal"}`);
+      durability = wanted;
+    },
+    rollBack: () => {
+      // SQLite has rolled back by itself after some errors; asking again is then an error of its own.
+      if (database.isTransaction) database.exec("rollback");
+    },
+    close: () => database.close(),
+  };
+}
+
+function closeQuietly(handle: Handle | null): null {
+  handle?.close();
+  return null;
+}
+
+/** SQLite makes its side files with the database file's mode, so that is set before SQLite sees it. */
+function makePrivate(file: string): void {
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  try {
+    closeSync(openSync(file, "wx", 0o600));
+    chmodSync(file, 0o600);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+  }
+}
+
+function loadDriver(driver: "auto" | "bundled"): Driver {
+  if (driver === "auto" && isSafe(process.versions["sqlite"])) {
+    // The type of the package describes both: it has the same interface on purpose.
+    const builtIn = withoutExperimentalWarning(() => process.getBuiltinModule("node:sqlite"));
+    if (builtIn !== undefined) return (builtIn as unknown as SqliteModule).DatabaseSync;
+  }
+  const load = createRequire(import.meta.url);
+  return (load("@photostructure/sqlite") as SqliteModule).DatabaseSync;
+}
+
+interface SqliteModule {
+  readonly DatabaseSync: Driver;
+}
+
+function isSafe(version: string | undefined): boolean {
+  if (version === undefined) return false;
+  const parts = version.split(".").map(Number);
+  const differs = OLDEST_SAFE_SQLITE.findIndex((part, i) => part !== parts[i]);
+  return differs === -1 || (parts[differs] ?? 0) > (OLDEST_SAFE_SQLITE[differs] ?? 0);
+}
+
+/** Node 22 announces its SQLite as experimental at each start; we have chosen it knowingly. */
+function withoutExperimentalWarning<T>(load: () => T): T {
+  const emit = process.emitWarning;
+  process.emitWarning = () => undefined;
+  try {
+    return load();
+  } finally {
+    process.emitWarning = emit;
+  }
+}
+
+/** The package's `all()` throws without an error code, so the message is looked at as well. */
+function isBusy(error: unknown): boolean {
+  return hasCode(error, 5) || /database is locked|database table is locked/i.test(messageOf(error));
+}
+
+/** After a failed write or sync, a later success on the same handle proves nothing. */
+function mayHaveLostWrites(error: unknown): boolean {
+  return [10, 11, 13].some((code) => hasCode(error, code)) || /disk|malformed|i\/o/i.test(messageOf(error));
+}
+
+function hasCode(error: unknown, primary: number): boolean {
+  const code = (error as { errcode?: unknown }).errcode;
+  return typeof code === "number" && (code & 0xff) === primary;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : "";
+}
+
+function translate(error: unknown, file: string): unknown {
+  if (error instanceof GrantkeeperError || error instanceof UniqueViolation) return error;
+  const message = messageOf(error);
+  if (/UNIQUE constraint failed/i.test(message)) return new UniqueViolation(message);
+  if (!isFromDatabase(error)) return error;
+  return new GrantkeeperError("storage_unavailable", `The store ${file} cannot be used: ${message}.`, {
+    remedy: remedyFor(message, file),
+    cause: error,
+  });
+}
+
+function isFromDatabase(error: unknown): boolean {
+  const { code, errcode, syscall } = error as { code?: unknown; errcode?: unknown; syscall?: unknown };
+  const text = messageOf(error);
+  return (
+    errcode !== undefined ||
+    syscall !== undefined ||
+    (typeof code === "string" && /SQLITE/.test(code)) ||
+    /database|disk|constraint|sqlite|table/i.test(text)
+  );
+}
+
+function remedyFor(message: string, file: string): string {
+  if (/not a database|malformed/i.test(message)) {
+    return `${file} is damaged or not a store of Grantkeeper. Move it away, or restore a backup.`;
+  }
+  if (/readonly|permission|EACCES|EROFS|unable to open/i.test(message)) {
+    return `Make ${file} and its directory writable for this user, or set GRANTKEEPER_HOME to a directory that is.`;
+  }
+  if (/full|ENOSPC/i.test(message)) return "Free some disk space and try again. Nothing was lost.";
+  if (/locked/i.test(message)) return "Another program holds the store. End it, or try again later.";
+  return "Check the disk and the file's permissions, then try again.";
+}
