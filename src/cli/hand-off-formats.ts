@@ -1,4 +1,4 @@
-import pc from "picocolors";
+import { pc } from "./colours.ts";
 import type { HandOffDocument } from "../keeper/hand-off.ts";
 import { moment, timeLeft } from "./wording.ts";
 import { wrap } from "./wrap.ts";
@@ -62,51 +62,38 @@ function asEnvironment(document: HandOffDocument): string {
 }
 
 /**
- * The two requests of the manual procedure. Secrets come out of the environment and reach curl as files
- * that the shell feeds it, so that none stands in an argument list where other users could read it.
+ * The two requests of the manual procedure. Secrets come out of the environment and reach curl on its
+ * standard input, so that none stands in an argument list where other users could read it.
  */
 function asCurl(document: HandOffDocument): string {
-  const {
-    client_id: clientId,
-    redirect_uri: redirectUri,
-    token_url: tokenUrl,
-    refresh_token: refresh,
-  } = document;
-  const request = (pairs: readonly string[]): string[] => [
-    `curl --fail-with-body --silent --show-error ${quoted(tokenUrl)} \\`,
-    ...pairs.map((pair, i) => `  --data-urlencode ${pair}${i < pairs.length - 1 ? " \\" : ""}`),
+  const { client_id: clientId, redirect_uri: redirectUri, token_url: url, refresh_token: refresh } = document;
+  const request = (variables: string, parameters: readonly string[]): string[] => [
+    `: ${variables}`,
+    "curl --fail-with-body --silent --show-error --config - <<EOF",
+    `url = "${url}"`,
+    ...parameters.map((parameter) => `data-urlencode = "${parameter}"`),
+    "EOF",
   ];
-  const secret = (field: string, variable: string): string => `${field}@<(printf %s "$${variable}")`;
   return [
-    "#!/usr/bin/env bash",
-    `# The requests of the manual procedure for ${document.grant}. Needs bash, for <(…).`,
-    "set -euo pipefail",
-    ': "${CLIENT_SECRET:?the client secret of the integration}"',
+    `# The two requests of the manual procedure, for ${document.grant}.`,
     "",
-    'case "${1:-refresh}" in',
-    "exchange)",
-    "  # 1. Exchange an authorization code for tokens (RFC 6749 section 4.1.3).",
-    ': "${CODE:?the code of the redirected address}"',
-    ...request([
+    "# 1. Exchange an authorization code for tokens (RFC 6749 section 4.1.3).",
+    ...request('"${CLIENT_SECRET:?}" "${CODE:?the code of the redirected address}"', [
       "grant_type=authorization_code",
-      quoted(`client_id=${clientId}`),
-      secret("client_secret", "CLIENT_SECRET"),
-      secret("code", "CODE"),
-      quoted(`redirect_uri=${redirectUri}`),
+      `client_id=${clientId}`,
+      "client_secret=$CLIENT_SECRET",
+      "code=$CODE",
+      `redirect_uri=${redirectUri}`,
     ]),
-    ";;",
-    "refresh)",
-    "  # 2. Refresh (RFC 6749 section 6): it is the refresh token that is sent, never a code.",
-    `  # The refresh token: ${refresh.reveal_with}`,
-    ': "${REFRESH_TOKEN:?the refresh token}"',
-    ...request([
+    "",
+    "# 2. Refresh (RFC 6749 section 6): it is the refresh token that is sent, never a code.",
+    `#    It is printed by: ${refresh.reveal_with}`,
+    ...request('"${CLIENT_SECRET:?}" "${REFRESH_TOKEN:?}"', [
       "grant_type=refresh_token",
-      quoted(`client_id=${clientId}`),
-      secret("client_secret", "CLIENT_SECRET"),
-      secret("refresh_token", "REFRESH_TOKEN"),
+      `client_id=${clientId}`,
+      "client_secret=$CLIENT_SECRET",
+      "refresh_token=$REFRESH_TOKEN",
     ]),
-    ";;",
-    "esac",
   ].join("\n");
 }
 

@@ -10,6 +10,13 @@ export interface Io {
 
 /** The process's own. */
 export function processIo(): Io {
+  // A reader that has seen enough (`| head`) closes the pipe; that is no fault to tell anybody of, and no
+  // reason to stop: tokens may be on their way, and have to be saved.
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on("error", (error: NodeJS.ErrnoException) => {
+      if (error.code !== "EPIPE") throw error;
+    });
+  }
   return { env: process.env, stdin: process.stdin, stdout: process.stdout, stderr: process.stderr };
 }
 

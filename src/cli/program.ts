@@ -76,7 +76,8 @@ export async function runProgram(io: Io, words: readonly string[]): Promise<numb
   } catch (error) {
     if (!(error instanceof CommanderError)) return reportFailure(io, error, asJson);
     if (error.exitCode === 0) return 0;
-    return reportFailure(io, usageError(usageErrors.join(" ") || error.message, own), asJson);
+    const text = error.code === "commander.help" ? nothingToDo(own) : usageErrors.join(" ");
+    return reportFailure(io, usageError(text || error.message, program, own), asJson);
   }
 }
 
@@ -95,9 +96,15 @@ function quiet(program: Command, io: Io, usageErrors: string[]): Command {
   return program;
 }
 
-function usageError(text: string, words: readonly string[]): GrantkeeperError {
+/** The parser's answer to a group without its command, or to `help` of something unknown, is the whole help. */
+function nothingToDo(words: readonly string[]): string {
+  const [group = "", about = ""] = words;
+  return group === "help" ? `Unknown command '${about}'.` : `A command is missing after '${group}'.`;
+}
+
+function usageError(text: string, program: Command, words: readonly string[]): GrantkeeperError {
   const message = text.replace(/^error: /, "").replace(/\s*\n\s*/g, " ");
-  const command = words.find((word) => !word.startsWith("-"));
+  const command = program.commands.find((known) => known.name() === words[0])?.name();
   const help = command === undefined ? "grantkeeper --help" : `grantkeeper ${command} --help`;
   return new GrantkeeperError(
     "invalid_request",

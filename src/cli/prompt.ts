@@ -68,20 +68,26 @@ function worded({ message, hint }: Question): string {
   return hint === undefined ? message : `${message}\n   ${hint}`;
 }
 
+/** What stdin tells of when nobody will answer any more. */
+const ENDS = ["pause", "end", "close"] as const;
+const CLOSED = Symbol("closed");
+/** The prompt has hidden it, and did not come to show it again. */
+const SHOW_CURSOR = "\u001b[?25h\n";
+
 /** The answer; a cancelled prompt, or a terminal that went away under it, ends the command. */
 async function asked(io: Io, prompt: Promise<string | symbol>): Promise<string> {
   let onEnd: () => void = () => undefined;
   const ended = new Promise<symbol>((resolve) => {
-    onEnd = () => resolve(Symbol("closed"));
-    io.stdin.once("end", onEnd);
-    io.stdin.once("close", onEnd);
+    // Ctrl-D shows as a pause alone. So does a given answer, which then settles first.
+    onEnd = () => setImmediate(resolve, CLOSED);
+    for (const event of ENDS) io.stdin.once(event, onEnd);
   });
   try {
     const answer = await Promise.race([prompt, ended]);
     if (typeof answer === "string") return answer;
+    if (answer === CLOSED) io.stderr.write(SHOW_CURSOR);
     throw new GrantkeeperError("cancelled", "Stopped. Nothing was stored.");
   } finally {
-    io.stdin.off("end", onEnd);
-    io.stdin.off("close", onEnd);
+    for (const event of ENDS) io.stdin.off(event, onEnd);
   }
 }

@@ -1,5 +1,4 @@
 import { spawn } from "node:child_process";
-import { createInterface } from "node:readline";
 import type { Io } from "./io.ts";
 
 /** How a command of the rehearsal ended. */
@@ -9,9 +8,10 @@ export interface Ended {
   readonly exitCode: number;
 }
 
-/** A command under way: its lines on stderr as they come, and its end. */
+/** A command under way. */
 export interface Started {
-  readonly lines: AsyncIterable<string>;
+  /** The first match on stderr, as soon as it is there; null where the command ended without. */
+  readonly said: (pattern: RegExp) => Promise<string | null>;
   readonly ended: Promise<Ended>;
 }
 
@@ -43,7 +43,17 @@ export function startCommand({ io, home }: Surroundings, words: readonly string[
     child.once("error", reject);
     child.once("close", (code) => resolve({ stdout, stderr, exitCode: code ?? 1 }));
   });
-  return { lines: createInterface({ input: child.stderr }), ended };
+  const said = (pattern: RegExp): Promise<string | null> =>
+    new Promise((resolve) => {
+      const look = (): void => {
+        const found = pattern.exec(stderr);
+        if (found !== null) resolve(found[0]);
+      };
+      child.stderr.on("data", look);
+      void ended.then(() => resolve(null));
+      look();
+    });
+  return { said, ended };
 }
 
 /** Runs a command to its end. */

@@ -3,10 +3,11 @@ import { get } from "node:http";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import pc from "picocolors";
+import { pc } from "./colours.ts";
 import { type Emulator, startEmulator } from "../emulator/index.ts";
 import { defaultProvider } from "../providers/index.ts";
 import { type Io, printJson, say } from "./io.ts";
+import { wrap } from "./wrap.ts";
 import { type Ended, runCommand, type Started, startCommand } from "./rehearsal-command.ts";
 
 interface RehearsalOptions {
@@ -111,7 +112,7 @@ async function register(stage: Stage, clientId: string, secret: string): Promise
   const why =
     "Client id and secret come from the portal; the secret is read from standard input, never from the arguments.";
   begin(stage, "Register the integration", why, words);
-  end(stage, await runCommand(stage, words, `${secret}\n`));
+  end(stage, await runCommand(stage, words, secret));
 }
 
 /** The command waits for a browser; the part of the administrator in it is played through the real pages. */
@@ -149,10 +150,9 @@ async function simple(stage: Stage, title: string, why: string, words: readonly 
 function begin(stage: Stage, title: string, why: string, words: readonly string[]): void {
   const command = `grantkeeper ${words.map(shortened).join(" ")}`;
   stage.steps.push({ title, why, command, exit_code: -1 });
-  tell(
-    stage,
-    `\n${pc.bold(pc.cyan(`${stage.steps.length}. ${title}`))}\n   ${pc.dim(why)}\n\n  $ ${command}\n`,
-  );
+  const shown = wrap(command, 6, 78).trimStart().replaceAll("\n", " \\\n");
+  tell(stage, `\n${pc.bold(pc.cyan(`${stage.steps.length}. ${title}`))}`);
+  tell(stage, `${pc.dim(wrap(why, 3))}\n\n  $ ${shown}\n`);
 }
 
 function end(stage: Stage, { stdout, stderr, exitCode }: Ended): void {
@@ -166,11 +166,13 @@ function end(stage: Stage, { stdout, stderr, exitCode }: Ended): void {
 }
 
 function finale(stage: Stage, keep: boolean): void {
-  const minted = stage.emulator.ledger().filter(({ kind }) => kind === "minted").length;
-  tell(
-    stage,
-    `\n${pc.green("Done.")} ${stage.steps.length} steps; the emulator's ledger has ${minted} minted credentials and no reuse.`,
-  );
+  const ledger = stage.emulator.ledger();
+  const minted = ledger.filter(
+    ({ kind, credential }) => kind === "minted" && credential === "access_token",
+  ).length;
+  const reused = ledger.filter(({ kind }) => kind === "reuse_detected").length;
+  const count = `${minted} access tokens minted, ${reused} reuses seen`;
+  tell(stage, `\n${pc.green("Done.")} ${stage.steps.length} steps. The provider's own ledger: ${count}.`);
   tell(
     stage,
     keep
@@ -198,11 +200,9 @@ function shortened(word: string): string {
 
 /** The authorization address that `connect` shows; it goes to stderr, for people. */
 async function addressFrom(running: Started): Promise<string> {
-  for await (const line of running.lines) {
-    if (/^https?:\/\/\S+[?&]response_type=code/.test(line)) return line.trim();
-  }
-  const { stderr } = await running.ended;
-  throw new RehearsalFailed(`connect showed no address: ${stderr.trim()}`);
+  const address = await running.said(/^https?:\/\/\S+[?&]response_type=code\S*(?=\n)/m);
+  if (address !== null) return address;
+  throw new RehearsalFailed(`connect showed no address: ${(await running.ended).stderr.trim()}`);
 }
 
 /** Opens an address as a browser would, and gives the status of the answer. */

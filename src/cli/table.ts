@@ -1,4 +1,5 @@
 import { stripVTControlCharacters } from "node:util";
+import { wrap } from "./wrap.ts";
 
 /** Rows as aligned columns, two spaces apart; the last column is not padded. Colours do not count as width. */
 export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
@@ -13,10 +14,10 @@ export function table(header: readonly string[], rows: readonly (readonly string
     .join("\n");
 }
 
-/** Names and values, aligned, one a line. */
+/** Names and values, aligned; a value longer than the line goes on under itself. */
 export function fields(pairs: readonly (readonly [string, string])[]): string {
-  const widest = Math.max(...pairs.map(([name]) => name.length));
-  return pairs.map(([name, value]) => `${name.padEnd(widest)}  ${value}`).join("\n");
+  const indent = Math.max(...pairs.map(([name]) => name.length)) + 2;
+  return pairs.map(([name, value]) => name.padEnd(indent) + wrap(value, indent).trimStart()).join("\n");
 }
 
 function pad(cell: string, to: number): string {

@@ -1,4 +1,4 @@
-import pc from "picocolors";
+import { pc } from "./colours.ts";
 import type { GrantDocument } from "../core/grant.ts";
 import { fields } from "./table.ts";
 

@@ -1,16 +1,18 @@
-/** Breaks a text at spaces into lines of at most 80 columns, each indented. */
+import { stripVTControlCharacters } from "node:util";
+
+/** Breaks a text at spaces into lines of at most 80 columns, each indented. Colours do not count. */
 export function wrap(text: string, indent: number, width = 80): string {
   const margin = " ".repeat(indent);
   const lines: string[] = [];
-  let line = margin;
+  let line = "";
   for (const word of text.split(/\s+/)) {
-    const isFirst = line === margin;
-    if (!isFirst && line.length + 1 + word.length > width) {
-      lines.push(line);
-      line = margin + word;
+    const longer = line === "" ? word : `${line} ${word}`;
+    if (line !== "" && indent + stripVTControlCharacters(longer).length > width) {
+      lines.push(margin + line);
+      line = word;
     } else {
-      line += isFirst ? word : ` ${word}`;
+      line = longer;
     }
   }
-  return [...lines, line].join("\n");
+  return [...lines, margin + line].join("\n");
 }

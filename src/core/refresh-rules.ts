@@ -123,7 +123,8 @@ function afterDoubt(grant: Grant, outcome: Arm<"in_doubt">, at: Circumstances): 
       ...failed(attempts, error, at.now),
       refreshStatus: "outcome_unknown",
       nextAttemptAt: at.now + doubtWait(grant, attempts, at),
-      quietUntil: null,
+      // The retry goes out under the same lease: nobody is to take the lost answer for the result.
+      ...(retryAtOnce && { leaseOwner: grant.leaseOwner, leaseExpiresAt: grant.leaseExpiresAt }),
     },
     event: {
       type: "outcome_unknown",

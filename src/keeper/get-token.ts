@@ -31,7 +31,7 @@ export async function getToken(ports: Ports, name: string, minTtl: number): Prom
   if (secondsLeft(grant.accessExpiresAt, now) >= minTtl && grant.accessToken !== null) {
     return handOut(ports, grant, null);
   }
-  if (hasLife(grant, now) && now - (grant.lastRefreshedAt ?? 0) < JUST_REFRESHED) {
+  if (hasLife(grant, now) && now - (grant.accessIssuedAt ?? 0) < JUST_REFRESHED) {
     return handOut(ports, grant, `The provider's tokens live shorter than the ${minTtl} seconds asked for.`);
   }
   if (grant.refreshToken === null || grant.state === "reauthorization_required")

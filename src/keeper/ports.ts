@@ -112,12 +112,8 @@ export interface HandOut {
   readonly firstEvent: EventDraft;
 }
 
-/**
- * The store: one durable place for everything. Each method is one transaction, durable when its promise
- * resolves. A method that cannot be carried out throws `GrantkeeperError` `storage_unavailable` and has
- * changed nothing. State and its events are written together.
- */
-export interface Store {
+/** Client registrations. */
+export interface IntegrationStore {
   readonly integration: (name: string) => Promise<Integration | null>;
   readonly integrationById: (id: string) => Promise<Integration | null>;
   readonly integrations: () => Promise<Integration[]>;
@@ -136,7 +132,10 @@ export interface Store {
   ) => Promise<void>;
   /** @throws {GrantkeeperError} `conflict` where grants still hang on it. */
   readonly removeIntegration: (id: string, event: EventDraft) => Promise<void>;
+}
 
+/** Grants, their leases, and who was handed their tokens. */
+export interface GrantStore {
   readonly grant: (name: string) => Promise<Grant | null>;
   readonly grantById: (id: string) => Promise<Grant | null>;
   /** All, ordered by name. */
@@ -157,7 +156,10 @@ export interface Store {
   readonly park: (parked: ParkedTokenSet, event: EventDraft) => Promise<void>;
   /** True where it was the first of its generation and consumer. Later ones are counted. */
   readonly recordHandOut: (handOut: HandOut) => Promise<boolean>;
+}
 
+/** Authorizations that were begun. */
+export interface AuthorizationRequestStore {
   readonly addAuthorizationRequest: (
     request: AuthorizationRequest,
     pending: Grant | null,
@@ -168,7 +170,10 @@ export interface Store {
   readonly useAuthorizationRequest: (stateHash: string, now: number) => Promise<AuthorizationRequest | null>;
   /** Requests of a grant that are neither used nor expired, newest first. */
   readonly openAuthorizationRequests: (grant: string, now: number) => Promise<AuthorizationRequest[]>;
+}
 
+/** The audit. */
+export interface EventStore {
   readonly record: (event: EventDraft) => Promise<void>;
   /** Newest last. */
   readonly events: (filter: {
@@ -176,6 +181,14 @@ export interface Store {
     readonly after?: number;
     readonly limit: number;
   }) => Promise<Event[]>;
+}
+
+/**
+ * The store: one durable place for everything. Each method is one transaction, durable when its promise
+ * resolves. A method that cannot be carried out throws `GrantkeeperError` `storage_unavailable` and has
+ * changed nothing. State and its events are written together.
+ */
+export interface Store extends IntegrationStore, GrantStore, AuthorizationRequestStore, EventStore {
   readonly close: () => Promise<void>;
 }
 

@@ -45,9 +45,21 @@ export async function refreshGrant(ports: Ports, grant: Grant, why: RefreshReaso
     if (held - now > SHORT_WAIT) return { grant, error: grant.lastError };
     await ports.clock.sleep(held - now);
   }
+  const { leaseOwner } = grant;
+  const takeOverFrom = leaseOwner !== null && ports.hasEnded(leaseOwner) ? leaseOwner : null;
+  return attempt(ports, grant, context, why, takeOverFrom);
+}
+
+async function attempt(
+  ports: Ports,
+  grant: Grant,
+  context: GrantContext,
+  why: RefreshReason,
+  takeOverFrom: string | null,
+): Promise<Refreshed> {
   ports.failpoint("before_claim");
   const claimedAt = ports.clock.monotonic();
-  const claimed = await claim(ports, grant);
+  const claimed = await claim(ports, grant, takeOverFrom);
   if (claimed === null) return next(ports, grant, why);
   ports.failpoint("claimed");
   await reportAbandoned(ports, grant);
@@ -75,9 +87,7 @@ function holdUntil(
   return decision.attempt ? now : decision.until;
 }
 
-function claim(ports: Ports, grant: Grant): Promise<Grant | null> {
-  const { id, generation, leaseOwner } = grant;
-  const takeOverFrom = leaseOwner !== null && ports.hasEnded(leaseOwner) ? leaseOwner : null;
+function claim(ports: Ports, { id, generation }: Grant, takeOverFrom: string | null): Promise<Grant | null> {
   const now = ports.clock.now();
   return ports.store.claim({ id, owner: ports.owner, now, lease: LEASE, generation, takeOverFrom });
 }
@@ -168,6 +178,6 @@ async function settle(
   if (outcome.kind === "integration_rejected")
     await reportIncident(ports, context.integration, outcome.refusal);
   if (saved === null) return next(ports, claimed, why);
-  if (after.retryAtOnce) return refreshGrant(ports, saved, "person");
+  if (after.retryAtOnce) return attempt(ports, saved, context, why, ports.owner);
   return { grant: saved, error: after.error };
 }

@@ -29,7 +29,7 @@ export function parseRedirected(input: string, redirectUri: string): Redirected 
   if (text === "") throw badPaste("Nothing was pasted.", COPY_AGAIN);
   if (/\s/.test(text))
     throw badPaste("What was pasted has white space inside, so it is not one address.", COPY_AGAIN);
-  if ((text.match(/[?&#](?:amp;)?code=/g)?.length ?? 0) > 1) throw twoCodes();
+  if ((text.match(/(?:^|[?&#])code=/g)?.length ?? 0) > 1) throw twoCodes();
   return readParameters(parametersOf(text, redirectUri));
 }
 

@@ -7,18 +7,19 @@ import { quote } from "../core/names.ts";
 export function differenceOf(url: URL, redirectUri: string): string | null {
   const wanted = new URL(redirectUri);
   if (url.username !== "" || url.password !== "") return "it has a user name before the host";
+  if (url.hostname !== wanted.hostname) {
+    return `its host is ${quote(url.hostname)}, not ${quote(wanted.hostname)}`;
+  }
   if (url.protocol !== wanted.protocol) {
     return `it begins with ${quote(url.protocol)}, not ${quote(wanted.protocol)}`;
   }
-  if (url.hostname !== wanted.hostname)
-    return `its host is ${quote(url.hostname)}, not ${quote(wanted.hostname)}`;
-  if (url.port !== wanted.port) return `its port is ${port(url)}, not ${port(wanted)}`;
+  if (url.port !== wanted.port) return `its port is ${portOf(url)}, not ${portOf(wanted)}`;
   if (url.pathname !== wanted.pathname) {
     return `its path is ${quote(url.pathname)}, not ${quote(wanted.pathname)}`;
   }
   return null;
 }
 
-function port(url: URL): string {
+function portOf(url: URL): string {
   return url.port === "" ? "the usual one" : url.port;
 }

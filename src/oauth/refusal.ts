@@ -67,7 +67,7 @@ export function matchRefusal(
 }
 
 function doesMatch({ match }: RefusalRule, request: RefusedRequest, { answer, text }: FlatRefusal): boolean {
-  if (match.request !== undefined && match.request !== request) return false;
+  if (match.request !== undefined && ![match.request].flat().includes(request)) return false;
   if (match.status !== undefined && !match.status.includes(answer.status)) return false;
   if (match.error !== undefined && !match.error.includes(answer.error ?? "")) return false;
   return match.text === undefined || match.text.test(text);

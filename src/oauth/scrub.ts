@@ -8,6 +8,8 @@ const SHORTEST_SECRET = 4;
 const PIECE = 8;
 /** Longer than any word or id that a person needs to see: a token, most likely. */
 const TOKEN_LIKE = /[A-Za-z0-9_\-+/=%.~]{56,}/g;
+/** A header's value that was echoed. */
+const CREDENTIALS = /\b(Basic|Bearer)\s+[A-Za-z0-9_\-+/=.~]{8,}/gi;
 
 /** Takes secrets out of texts and makes them fit for a terminal and a log line. */
 export type Scrub = (text: string, longest?: number) => string;
@@ -23,7 +25,7 @@ export function scrubber(secrets: readonly string[]): Scrub {
     // A text can be a megabyte long; what lies far behind the cut is not looked at.
     let clean = text.slice(0, 2 * longest + 512);
     for (const form of forms) clean = clean.replaceAll(form, BLANK);
-    clean = withoutPieces(clean, forms).replace(TOKEN_LIKE, BLANK);
+    clean = withoutPieces(clean, forms).replace(TOKEN_LIKE, BLANK).replace(CREDENTIALS, `$1 ${BLANK}`);
     return cut(oneLine(clean), longest);
   };
 }

@@ -27,7 +27,8 @@ export const STANDARD_REFUSALS: readonly RefusalRule[] = [
   {
     cause: "consent_denied",
     arm: "grant",
-    match: { error: ["access_denied", "authorization_declined"] },
+    // Not for a refresh: nobody is asked there, so it is no word about the consent.
+    match: { request: ["authorize", "code", "device"], error: ["access_denied", "authorization_declined"] },
     message: "The consent was denied.",
     remedy:
       "Start again, and accept the consent page; where an administrator's policy denies it, have it allowed first.",

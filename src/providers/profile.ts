@@ -34,7 +34,7 @@ export interface RefusalRule {
   readonly arm: RefusalArm;
   /** All that are given must match. `text` is tried on the answer's error code, message and descriptions. */
   readonly match: {
-    readonly request?: RefusedRequest;
+    readonly request?: RefusedRequest | readonly RefusedRequest[];
     readonly status?: readonly number[];
     readonly error?: readonly string[];
     readonly text?: RegExp;

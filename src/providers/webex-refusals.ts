@@ -125,7 +125,7 @@ function policyFaults(integration: string, policy: string, hub: string): Refusal
     {
       cause: "consent_denied",
       arm: "grant",
-      match: { error: ["access_denied"] },
+      match: { request: ["authorize", "code", "device"], error: ["access_denied"] },
       message:
         "The consent was denied: the person said no, or the organisation does not allow the integration.",
       remedy: `Begin again and choose Accept; where Webex says that the administrator denied access, allow the integration under ${policy}.`,

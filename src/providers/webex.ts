@@ -66,8 +66,12 @@ function endpoints(variant: WebexVariant, base: string): Endpoints {
     token: `${base}/access_token`,
     deviceAuthorization: `${base}/device/authorize`,
     deviceToken: `${base}/device/token`,
-    revocation: base === variant.baseUrl ? variant.revocation : `${new URL(base).origin}${BROKER_REVOCATION}`,
+    revocation: base === variant.baseUrl ? variant.revocation : revocationBeside(base),
   };
+}
+
+function revocationBeside(base: string): string | null {
+  return URL.canParse(base) ? `${new URL(base).origin}${BROKER_REVOCATION}` : null;
 }
 
 function account(base: string): AccountLookup {

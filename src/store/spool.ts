@@ -40,7 +40,7 @@ function idIn(name: string): string {
 
 async function namesIn(directory: string): Promise<string[]> {
   try {
-    return (await readdir(directory)).filter((name) => name.endsWith(".sealed")).sort();
+    return (await readdir(directory)).filter((name) => name.endsWith(".sealed")).toSorted();
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
     throw error;

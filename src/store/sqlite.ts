@@ -185,7 +185,7 @@ function isSafe(version: string | undefined): boolean {
 
 /** Node 22 announces its SQLite as experimental at each start; we have chosen it knowingly. */
 function withoutExperimentalWarning<T>(load: () => T): T {
-  const emit = process.emitWarning;
+  const emit = process.emitWarning.bind(process);
   process.emitWarning = () => undefined;
   try {
     return load();

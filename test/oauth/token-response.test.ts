@@ -309,6 +309,14 @@ const REFUSED: [string, Request, number, unknown, RefreshOutcome["kind"], string
     "grant_type_not_supported",
   ],
   ["invalid_scope", "code", 400, broker("invalid_scope"), "integration_rejected", "scope_rejected"],
+  [
+    "access_denied for a refresh",
+    "refresh",
+    400,
+    broker("access_denied"),
+    "unavailable",
+    "unrecognised_refusal",
+  ],
   ["access_denied", "device", 400, broker("access_denied"), "grant_rejected", "consent_denied"],
   [
     "a nested error",

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import pc from "picocolors";
+import { pc } from "../colours.ts";
 import { type CommonOptions, defineCommand, present, type Session } from "../command.ts";
 import { type Finding, runChecks } from "../doctor-checks.ts";
 import { wrap } from "../wrap.ts";

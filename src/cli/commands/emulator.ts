@@ -67,8 +67,10 @@ async function run(session: Session, options: Options): Promise<void> {
     redirect_uri: options.redirectUri,
     control_url: `${emulator.url}/_emulator/`,
   };
+  // Before anything is said: whoever reads it may end us at once.
+  const signalled = untilSignalled();
   present(session, options, document, () => introduction(emulator, client, options));
-  await untilSignalled();
+  await signalled;
   await emulator.close();
 }
 

@@ -11,9 +11,10 @@ import {
 import { defaultProvider } from "../../providers/index.ts";
 import { completeIntegration } from "../ask-integration.ts";
 import { type CommonOptions, defineCommand, notice, present, type Session, withKeeper } from "../command.ts";
-import type { Io } from "../io.ts";
+import { type Io, tell } from "../io.ts";
 import { readSecret } from "../secret-input.ts";
 import { fields, table } from "../table.ts";
+import { wrap } from "../wrap.ts";
 import { moment } from "../wording.ts";
 
 interface InputOptions extends CommonOptions {
@@ -90,10 +91,9 @@ function defineAdd(parent: Command, session: Session): void {
       notice(session, notices);
       if (options.json !== true) {
         const { portal } = ports.profile(provider);
-        notice(session, [
-          `${portal.redirectUri}: ${integration.redirectUri}`,
-          `Next: grantkeeper connect NAME --integration ${name}`,
-        ]);
+        tell(session.io, `\nRegister this redirect URI in the portal: ${integration.redirectUri}`);
+        tell(session.io, wrap(portal.redirectUri, 2));
+        tell(session.io, `Then: grantkeeper connect NAME --integration ${name}`);
       }
     }),
   );
@@ -173,7 +173,7 @@ function describe(integration: ReturnType<typeof integrationDocument>): string {
     ["Client id", integration.client_id],
     ["Client secret", integration.has_client_secret ? "kept, sealed" : "none"],
     ["Redirect URI", integration.redirect_uri],
-    ["Scopes", integration.scopes.join("\n               ")],
+    ["Scopes", integration.scopes.join(" ")],
   ];
   if (integration.base_url !== null) pairs.push(["Base URL", integration.base_url]);
   const { incident } = integration;

@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError } from "commander";
-import pc from "picocolors";
+import { pc } from "../colours.ts";
 import { type GrantDocument, grantDocument } from "../../core/grant.ts";
 import { findGrant, grantFacts } from "../../keeper/find.ts";
 import type { Ports } from "../../keeper/ports.ts";

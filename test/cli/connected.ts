@@ -1,0 +1,112 @@
+/** Integrations and connected grants for tests that begin where those are there. */
+import { createServer } from "node:net";
+import { expect } from "vitest";
+import type { Emulator, EmulatorOptions, RegisteredClient, TokenAnswer } from "../../src/emulator/index.ts";
+import { addSecret, type Ended, given, json, newHome, run, textAt, withEmulator } from "./support.ts";
+
+export const PRESET = "meetings-capture-with-account";
+
+export type Client = RegisteredClient & { readonly redirectUri: string };
+
+/** Registers a client whose redirect URI is a free port of this machine. */
+export async function registerAt(
+  emulator: Emulator,
+  options: Partial<RegisteredClient> = {},
+): Promise<RegisteredClient & { readonly redirectUri: string }> {
+  const redirectUri = options.redirectUris?.[0] ?? `http://127.0.0.1:${await freePort()}/oauth/callback`;
+  const client = emulator.registerClient({ redirectUris: [redirectUri], ...options });
+  addSecret("client_secret", client.clientSecret);
+  return { ...client, redirectUri };
+}
+
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0));
+    });
+  });
+}
+
+export interface Place {
+  readonly home: string;
+  readonly emulator: Emulator;
+  readonly client: Client;
+}
+
+export interface PlaceOptions {
+  readonly emulator?: EmulatorOptions;
+  readonly preset?: string;
+  readonly redirectUri?: string;
+}
+
+/** A home with the integration `recorder`, and the emulator that it stands for. */
+export async function registeredHome(options: PlaceOptions = {}): Promise<Place> {
+  const home = newHome();
+  const emulator = await withEmulator(options.emulator);
+  const { redirectUri } = options;
+  const client = await registerAt(emulator, redirectUri === undefined ? {} : { redirectUris: [redirectUri] });
+  await addIntegration({ home, emulator, client }, "recorder", ["--preset", options.preset ?? PRESET]);
+  return { home, emulator, client };
+}
+
+/** Registers an integration with more words of the command line. */
+export async function addIntegration(
+  { home, emulator, client }: Place,
+  name: string,
+  words: readonly string[],
+): Promise<Ended> {
+  const command = ["integration", "add", name, "--client-id", client.clientId, "--client-secret-stdin"];
+  const where = ["--base-url", emulator.baseUrl, "--redirect-uri", client.redirectUri];
+  const ended = await run([...command, ...where, ...words], { home, input: client.clientSecret });
+  expect(ended.exitCode, ended.stderr).toBe(0);
+  return ended;
+}
+
+/** Begins an authorization; `state` is looked for from then on. */
+export async function begin(
+  { home }: Place,
+  grant = "meetings",
+): Promise<{ readonly address: string; readonly state: string }> {
+  const document = await json(["authorization-url", grant, "--integration", "recorder"], { home });
+  const state = textAt(document, "state");
+  addSecret("state", state);
+  return { address: textAt(document, "authorization_url"), state };
+}
+
+/** A home with a grant that an administrator has just consented to. */
+export async function connectedHome(options: PlaceOptions = {}): Promise<Place> {
+  const place = await registeredHome(options);
+  await consent(place);
+  return place;
+}
+
+/** Walks authorization and exchange. */
+export async function consent(place: Place, grant = "meetings"): Promise<Ended> {
+  const { address } = await begin(place, grant);
+  const location = await place.emulator.approve(address);
+  const ended = await run(["exchange", grant, "--redirected-url", location], place);
+  expect(ended.exitCode, ended.stderr).toBe(0);
+  return ended;
+}
+
+const DAY = 24 * 60 * 60 * 1000;
+
+/** A grant whose tokens were obtained some days ago: with 14 days and more its access token has run out. */
+export async function agedGrant(place: Place, days: number, grant = "meetings"): Promise<TokenAnswer> {
+  const { home, emulator, client } = place;
+  const tokens = emulator.issueTokens({ clientId: client.clientId });
+  const obtainedAt = new Date(Date.now() - days * DAY).toISOString();
+  const file = given(`${grant}.json`, JSON.stringify(tokens));
+  const words = ["import", grant, "--integration", "recorder", "--file", file, "--obtained-at", obtainedAt];
+  const ended = await run(words, { home });
+  expect(ended.exitCode, ended.stderr).toBe(0);
+  return tokens;
+}
+
+/** How many token requests the emulator has had. */
+export function tokenRequests({ emulator }: Pick<Place, "emulator">): number {
+  return emulator.requests().filter(({ endpoint }) => endpoint === "code" || endpoint === "refresh").length;
+}
