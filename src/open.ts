@@ -68,7 +68,9 @@ export async function openKeeper(env: Environment, options: OpenOptions = {}): P
       failpoint,
       profile: providerProfile,
       actor: `command_line:${userInfo().username}`,
-      owner: processIdentity(),
+      get owner() {
+        return processIdentity();
+      },
       hasEnded,
     };
     await emptySpool(ports);

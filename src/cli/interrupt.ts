@@ -34,14 +34,24 @@ export function deferInterrupts(io: Io): Interrupts {
     tell(io, "\nA request is at the provider: waiting for its answer, so that no token is lost.");
     tell(io, "Press Ctrl-C again to stop at once.");
   };
-  process.on("SIGINT", onSignal);
-  process.on("SIGTERM", onSignal);
+  const end = (): void => {
+    process.off("SIGINT", onSignal);
+    process.off("SIGTERM", onSignal);
+  };
+  // Before that, the system's own way of ending a program is right, and costs nothing.
+  const listen = (): void => {
+    end();
+    process.on("SIGINT", onSignal);
+    process.on("SIGTERM", onSignal);
+  };
   return {
     sendingBegins: () => {
       isSending = true;
+      listen();
     },
     interruptible: async (work) => {
       abort = new AbortController();
+      listen();
       try {
         return await work(abort.signal);
       } finally {
@@ -49,9 +59,6 @@ export function deferInterrupts(io: Io): Interrupts {
       }
     },
     exitCode: () => (isInterrupted ? INTERRUPTED : null),
-    end: () => {
-      process.off("SIGINT", onSignal);
-      process.off("SIGTERM", onSignal);
-    },
+    end,
   };
 }

@@ -1,3 +1,4 @@
+import { writeSync } from "node:fs";
 import type { Environment } from "../config.ts";
 
 /** What a command sees of its surroundings. */
@@ -8,16 +9,31 @@ export interface Io {
   readonly stderr: NodeJS.WriteStream;
 }
 
-/** The process's own. */
+/** The process's own. Each stream is set up when it is first used: a token read needs none of them. */
 export function processIo(): Io {
-  // A reader that has seen enough (`| head`) closes the pipe; that is no fault to tell anybody of, and no
-  // reason to stop: tokens may be on their way, and have to be saved.
-  for (const stream of [process.stdout, process.stderr]) {
-    stream.on("error", (error: NodeJS.ErrnoException) => {
-      if (error.code !== "EPIPE") throw error;
-    });
-  }
-  return { env: process.env, stdin: process.stdin, stdout: process.stdout, stderr: process.stderr };
+  return {
+    env: process.env,
+    get stdin() {
+      return process.stdin;
+    },
+    get stdout() {
+      return tolerant(process.stdout);
+    },
+    get stderr() {
+      return tolerant(process.stderr);
+    },
+  };
+}
+
+/** A reader that has seen enough (`| head`) closes the pipe; that is no fault to tell anybody of. */
+function tolerant(stream: NodeJS.WriteStream): NodeJS.WriteStream {
+  if (stream.listeners("error").includes(endQuietly)) return stream;
+  return stream.on("error", endQuietly);
+}
+
+function endQuietly(error: NodeJS.ErrnoException): void {
+  if (error.code === "EPIPE") process.exit();
+  throw error;
 }
 
 /** Whether a person can be asked: both ends of the dialogue are a terminal (prompts go to stderr). */
@@ -38,4 +54,21 @@ export function say(io: Io, text: string): void {
 /** The one JSON document of `--json`. */
 export function printJson(io: Io, document: unknown): void {
   io.stdout.write(`${JSON.stringify(document, null, 2)}\n`);
+}
+
+const STDOUT = 1;
+
+/**
+ * A short result straight to the descriptor, without the stream that setting up costs as much as opening
+ * the store. Where the descriptor cannot take it at once, the stream does it after all.
+ */
+export function sayDirectly(io: Io, text: string): void {
+  const bytes = Buffer.from(`${text}\n`);
+  let written = 0;
+  try {
+    while (written < bytes.length) written += writeSync(STDOUT, bytes, written);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EPIPE") process.exit();
+    io.stdout.write(bytes.subarray(written));
+  }
 }

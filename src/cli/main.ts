@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { processIo } from "./io.ts";
 import { readPlainTokenCall } from "./plain-token-call.ts";
+import { runToken } from "./run-token.ts";
 
 /**
  * `token` is what scripts call in loops: a plain call of it goes straight to its work, without the parser
@@ -13,7 +14,6 @@ async function main(): Promise<void> {
   const words = process.argv.slice(2);
   const call = readPlainTokenCall(words);
   if (call !== null) {
-    const { runToken } = await import("./run-token.ts");
     process.exitCode = await runToken(io, call);
     return;
   }

@@ -5,10 +5,17 @@ import { type Io, tell } from "./io.ts";
 
 /**
  * Reads a pasted redirected address from the terminal. What cannot be read is explained, and asked for
- * again; the end of input ends the command.
+ * again; the end of input ends the command, and `end` gives the terminal back.
  */
-export function askForRedirected(io: Io, redirectUri: string, deadline: AbortSignal): Promise<Redirected> {
+export function askForRedirected(
+  io: Io,
+  invitation: string,
+  redirectUri: string,
+  end: AbortSignal,
+): Promise<Redirected> {
   const lines = createInterface({ input: io.stdin, output: io.stderr, terminal: true, historySize: 0 });
+  // Only now: what is typed before that is not ours yet.
+  tell(io, invitation);
   return new Promise<Redirected>((resolve, reject) => {
     lines.on("line", (line) => {
       if (line.trim() === "") return;
@@ -21,6 +28,7 @@ export function askForRedirected(io: Io, redirectUri: string, deadline: AbortSig
     });
     lines.once("close", () => reject(new GrantkeeperError("cancelled", "Stopped. Nothing was stored.")));
     lines.once("SIGINT", () => reject(new GrantkeeperError("cancelled", "Stopped. Nothing was stored.")));
-    deadline.addEventListener("abort", () => lines.close(), { once: true });
+    if (end.aborted) lines.close();
+    else end.addEventListener("abort", () => lines.close(), { once: true });
   }).finally(() => lines.close());
 }

@@ -75,7 +75,9 @@ export async function runProgram(io: Io, words: readonly string[]): Promise<numb
     return session.exitCode;
   } catch (error) {
     if (!(error instanceof CommanderError)) return reportFailure(io, error, asJson);
-    if (error.exitCode === 0) return 0;
+    // `help COMMAND` takes over the exit code that is set while a command runs; its help went to stdout.
+    const wasHelped = error.code === "commander.help" && usageErrors.length === 0;
+    if (error.exitCode === 0 || wasHelped) return 0;
     const text = error.code === "commander.help" ? nothingToDo(own) : usageErrors.join(" ");
     return reportFailure(io, usageError(text || error.message, program, own), asJson);
   }

@@ -12,6 +12,7 @@ import { grantEvent } from "./audit.ts";
 import { findGrant } from "./find.ts";
 import type { Ports } from "./ports.ts";
 import { openToken } from "./secrets.ts";
+import type { Refreshed } from "./waiting.ts";
 
 /** Seconds of life that a token has left, at least, where the caller does not say. */
 export const DEFAULT_MIN_TTL = 300;
@@ -36,14 +37,28 @@ export async function getToken(ports: Ports, name: string, minTtl: number): Prom
   }
   if (grant.refreshToken === null || grant.state === "reauthorization_required")
     return serveWhatIsLeft(ports, grant);
-  // Loaded only here: a token with life left must be printed without loading anything that talks to a provider.
-  const { refreshGrant } = await import("./refresh.ts");
-  const refreshed = await refreshGrant(ports, grant, "demand");
+  const refreshed = await refreshOnDemand(ports, grant);
   refuseWhereNoToken(refreshed.grant);
   if (refreshed.error === null && hasLife(refreshed.grant, ports.clock.now())) {
     return handOut(ports, refreshed.grant, null);
   }
-  return serveWhatIsLeft(ports, refreshed.grant);
+  return serveWhatIsLeft(ports, { ...refreshed.grant, lastError: refreshed.error });
+}
+
+/** A store that cannot take the claim is one more way for refreshing to fail: what has life left is served. */
+async function refreshOnDemand(ports: Ports, grant: Grant): Promise<Refreshed> {
+  // Loaded only here: a token with life left must be printed without loading anything that talks to a provider.
+  const { refreshGrant } = await import("./refresh.ts");
+  try {
+    return await refreshGrant(ports, grant, "demand");
+  } catch (error) {
+    const now = ports.clock.now();
+    if (!(error instanceof GrantkeeperError) || !hasLife(grant, now)) throw error;
+    const current = await ports.store.grantById(grant.id);
+    if (current === null) throw error;
+    const { code, message, remedy = null } = error;
+    return { grant: current, error: { code, message, remedy, at: now, provider: null } };
+  }
 }
 
 async function serveWhatIsLeft(ports: Ports, grant: Grant): Promise<TokenDocument> {

@@ -1,4 +1,5 @@
-import type { Integration } from "../core/integration.ts";
+import type { RefreshError } from "../core/grant.ts";
+import type { Incident, Integration } from "../core/integration.ts";
 import type { Refusal } from "../core/outcome.ts";
 import { integrationEvent } from "./audit.ts";
 import type { Ports } from "./ports.ts";
@@ -22,4 +23,9 @@ export async function clearIncident(ports: Ports, integration: Integration): Pro
   if (integration.incident === null) return;
   const event = integrationEvent(ports, "integration_recovered", integration.name);
   await ports.store.setIncident(integration.id, null, [event]);
+}
+
+/** Why a grant is held that has met the incident only through another grant of its integration. */
+export function heldByIncident({ message, remedy, probedAt }: Incident): RefreshError {
+  return { code: "integration_misconfigured", message, remedy, at: probedAt, provider: null };
 }

@@ -1,4 +1,4 @@
-import type { Grant, GrantChange } from "../core/grant.ts";
+import type { Grant, GrantChange, RefreshError } from "../core/grant.ts";
 import type { RefreshOutcome } from "../core/outcome.ts";
 import {
   afterFailure,
@@ -12,11 +12,11 @@ import { TOKEN_REQUEST_TIMEOUT } from "../oauth/send.ts";
 import { refreshTokens } from "../oauth/token-request.ts";
 import { grantEvent } from "./audit.ts";
 import { contextOf, type GrantContext } from "./find.ts";
-import { clearIncident, reportIncident } from "./incident.ts";
+import { clearIncident, heldByIncident, reportIncident } from "./incident.ts";
 import type { Ports } from "./ports.ts";
-import { parkTokens, saveDelivered } from "./saving.ts";
+import { emptySpool, parkTokens, saveDelivered } from "./saving.ts";
 import { openClient, openToken, sealTokens } from "./secrets.ts";
-import { hasRunningHolder, type Refreshed, waitForHolder } from "./waiting.ts";
+import { hasRunningHolder, type Refreshed, removedMeanwhile, waitForHolder } from "./waiting.ts";
 
 /**
  * A lease outlasts the longest request and its save. Sending must begin early enough for that: a holder
@@ -37,13 +37,17 @@ const SHORT_WAIT = 1500;
  * claim: there is deliberately no `finally` that releases it.
  */
 export async function refreshGrant(ports: Ports, grant: Grant, why: RefreshReason): Promise<Refreshed> {
+  // What was delivered before and is not yet saved comes first: its refresh token is newer than the row's.
+  await emptySpool(ports);
   const now = ports.clock.now();
   if (hasRunningHolder(ports, grant, now)) return next(ports, grant, why);
   const context = await contextOf(ports, grant);
-  const held = holdUntil(grant, context, now, why);
-  if (held > now) {
-    if (held - now > SHORT_WAIT) return { grant, error: grant.lastError };
-    await ports.clock.sleep(held - now);
+  const { incident } = context.integration;
+  if (incident !== null && !mayProbe(incident, now, why)) return { grant, error: heldByIncident(incident) };
+  const decision = mayAttempt(grant, context.profile.rotation, now, why);
+  if (!decision.attempt) {
+    if (decision.until - now > SHORT_WAIT) return { grant, error: grant.lastError ?? cutOff(now) };
+    await ports.clock.sleep(decision.until - now);
   }
   const { leaseOwner } = grant;
   const takeOverFrom = leaseOwner !== null && ports.hasEnded(leaseOwner) ? leaseOwner : null;
@@ -75,21 +79,15 @@ async function next(ports: Ports, grant: Grant, why: RefreshReason): Promise<Ref
   return "retry" in result ? refreshGrant(ports, result.retry, why) : result;
 }
 
-function holdUntil(
-  grant: Grant,
-  { integration, profile }: GrantContext,
-  now: number,
-  why: RefreshReason,
-): number {
-  const { incident } = integration;
-  if (incident !== null && !mayProbe(incident, now, why)) return Number.POSITIVE_INFINITY;
-  const decision = mayAttempt(grant, profile.rotation, now, why);
-  return decision.attempt ? now : decision.until;
-}
-
 function claim(ports: Ports, { id, generation }: Grant, takeOverFrom: string | null): Promise<Grant | null> {
   const now = ports.clock.now();
   return ports.store.claim({ id, owner: ports.owner, now, lease: LEASE, generation, takeOverFrom });
+}
+
+/** Why nothing is sent after a holder that ended, and so wrote down no error. */
+function cutOff(at: number): RefreshError {
+  const message = "A refresh was cut off before its answer was known.";
+  return { code: "provider_unreachable", message, remedy: null, at, provider: null };
 }
 
 /** The holder before us ended without a word: it may have spent the refresh token. Said before we send it again. */
@@ -152,12 +150,15 @@ async function save(
     events.push(grantEvent(ports, "recovered", successor, { attempts: claimed.attempts }));
   ports.failpoint("before_save");
   const expect = { generation: claimed.generation, leaseFence: claimed.leaseFence };
-  const saved = await saveDelivered(ports, claimed, { id: claimed.id, expect, change, events });
+  const write = { id: claimed.id, expect, change, events };
+  const saved = await saveDelivered(ports, claimed, write);
   ports.failpoint("saved");
   await clearIncident(ports, context.integration);
   if (saved !== null) return { grant: saved, error: null };
-  await parkTokens(ports, claimed, tokens);
-  return { grant: (await ports.store.grantById(claimed.id)) ?? claimed, error: null };
+  const current = await ports.store.grantById(claimed.id);
+  if (current === null) throw removedMeanwhile(claimed);
+  await parkTokens(ports, claimed, tokens, write);
+  return { grant: current, error: null };
 }
 
 /** No token came: write down what follows from it, and retry at once where that is the rule. */

@@ -19,7 +19,7 @@ export async function saveDelivered(ports: Ports, grant: Grant, write: GrantWrit
   let failure: unknown;
   for (let tries = 1; tries <= SAVE_TRIES; tries++) {
     try {
-      return await ports.store.changeGrant(write);
+      return (await ports.store.changeGrant(write)) ?? (await savedBefore(ports, write));
     } catch (error) {
       failure = error;
     }
@@ -27,6 +27,17 @@ export async function saveDelivered(ports: Ports, grant: Grant, write: GrantWrit
   }
   await spool(ports, write, failure);
   return { ...grant, ...write.change };
+}
+
+/** The grant, where this very write has taken place: its answer was lost, or another emptied the spool. */
+async function savedBefore(ports: Ports, { id, change }: GrantWrite): Promise<Grant | null> {
+  const grant = await ports.store.grantById(id);
+  const isOurs =
+    grant !== null &&
+    grant.generation === change.generation &&
+    grant.accessFingerprint === change.accessFingerprint &&
+    grant.refreshFingerprint === change.refreshFingerprint;
+  return isOurs ? grant : null;
 }
 
 async function spool(ports: Ports, write: GrantWrite, storeFailure: unknown): Promise<void> {
@@ -47,7 +58,7 @@ async function spool(ports: Ports, write: GrantWrite, storeFailure: unknown): Pr
 /** Does the saves that wait in the spool, oldest first. One whose time has passed is parked, not dropped. */
 export async function emptySpool(ports: Ports): Promise<void> {
   for (const { id, write } of await ports.spool.waiting()) {
-    const saved = await ports.store.changeGrant(write);
+    const saved = (await ports.store.changeGrant(write)) ?? (await savedBefore(ports, write));
     if (saved === null) await parkWrite(ports, write);
     await ports.spool.remove(id);
   }
@@ -64,9 +75,21 @@ async function parkWrite(ports: Ports, write: GrantWrite): Promise<void> {
   await park(ports, grant, content, "spooled_too_late");
 }
 
-/** Keeps, beside the grant, tokens that were delivered under a lease which had been lost. */
-export async function parkTokens(ports: Ports, grant: Grant, tokens: TokenSet): Promise<void> {
-  await park(ports, grant, JSON.stringify({ tokens }), "lease_lost");
+/**
+ * Keeps, beside the grant, tokens that were delivered under a lease which had been lost. Where the store
+ * cannot, their save waits in the spool, and is parked from there.
+ */
+export async function parkTokens(
+  ports: Ports,
+  grant: Grant,
+  tokens: TokenSet,
+  write: GrantWrite,
+): Promise<void> {
+  try {
+    await park(ports, grant, JSON.stringify({ tokens }), "lease_lost");
+  } catch (failure) {
+    await spool(ports, write, failure);
+  }
 }
 
 async function park(ports: Ports, grant: Grant, content: string, reason: string): Promise<void> {

@@ -49,6 +49,7 @@ function canBeRefreshed({ state, refreshToken }: Grant): boolean {
   return refreshToken !== null && (state === "active" || state === "reauthorization_required");
 }
 
-function removedMeanwhile(grant: Grant): GrantkeeperError {
+/** The error for a grant that went while its refresh was under way. */
+export function removedMeanwhile(grant: Grant): GrantkeeperError {
   return new GrantkeeperError("not_found", `The grant ${quote(grant.name)} was removed meanwhile.`);
 }

@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomFillSync } from "node:crypto";
+import { createCipheriv, createDecipheriv, createHmac, randomFillSync } from "node:crypto";
 import { GrantkeeperError } from "../core/errors.ts";
 import type { SealContext, Sealed } from "../core/sealed.ts";
 import type { Sealer } from "../keeper/ports.ts";
@@ -51,8 +51,9 @@ export function createSealer(masterKey: Uint8Array): Sealer & { readonly keyId: 
   };
 }
 
+/** HKDF-Expand (RFC 5869 section 2.3), one block: the master key is random already and needs no extraction. */
 function derive(masterKey: Uint8Array, purpose: string): Buffer {
-  return Buffer.from(hkdfSync("sha256", masterKey, "grantkeeper", purpose, 32));
+  return createHmac("sha256", masterKey).update(`grantkeeper ${purpose}\u0001`).digest();
 }
 
 function additionalData({ table, column, id, generation }: SealContext): Buffer {
@@ -66,6 +67,10 @@ function readEnvelope(sealed: Sealed, keyId: string, context: SealContext): Buff
   }
   if (sealedUnder !== keyId) throw wrongMasterKey(sealedUnder, keyId);
   const bytes = Buffer.from(payload, "base64url");
+  // Decoding passes over what is no base64url; a value that was changed there has been changed all the same.
+  if (`${VERSION}.${keyId}.${bytes.toString("base64url")}` !== sealed) {
+    throw unreadable(context, "has been changed since it was written");
+  }
   if (bytes.length < NONCE_LENGTH + TAG_LENGTH) throw unreadable(context, "is cut short");
   return bytes;
 }

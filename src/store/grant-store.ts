@@ -2,7 +2,7 @@ import type { Grant } from "../core/grant.ts";
 import { quote } from "../core/names.ts";
 import type { Claim, Failpoint, GrantStore, GrantWrite, HandOut } from "../keeper/ports.ts";
 import { assignments, fromRow, GRANT_COLUMNS, toColumns } from "./columns.ts";
-import type { Database, Row, Transaction } from "./database.ts";
+import type { Database, Row, Transaction, Value } from "./database.ts";
 import { addEvent } from "./event-store.ts";
 import { insert, readOne, refusingDuplicates } from "./statements.ts";
 
@@ -61,16 +61,25 @@ async function updateGrant(transaction: Transaction, write: GrantWrite): Promise
   const pairs = toColumns(GRANT_COLUMNS, change as Partial<Grant>);
   const values = [...pairs.map(([, value]) => value), id, expect.generation];
   const n = pairs.length;
-  const fenced = expect.leaseFence === undefined ? "" : ` and lease_fence = $${n + 3}`;
+  const isLeased = expect.leaseFence !== undefined;
+  const fenced = isLeased ? ` and lease_fence = $${n + 3}` : "";
   if (expect.leaseFence !== undefined) values.push(expect.leaseFence);
   const fence = fenceOut
     ? ", lease_fence = lease_fence + 1, lease_owner = null, lease_expires_at = null"
     : "";
   const rows = await transaction.query(
-    `update grants set ${assignments(pairs)}${fence} where id = $${n + 1} and generation = $${n + 2}${fenced} returning *`,
+    `update grants set ${isLeased ? keepingHeld(pairs) : assignments(pairs)}${fence} where id = $${n + 1} and generation = $${n + 2}${fenced} returning *`,
     values,
   );
   return rows[0] === undefined ? null : asGrant(rows[0]);
+}
+
+/** A grant that was suspended while its refresh was under way stays suspended, whatever came of that. */
+function keepingHeld(pairs: readonly [string, Value][]): string {
+  return assignments(pairs).replace(
+    /(^|, )state = (\$\d+)/,
+    "$1state = case when state = 'suspended' then state else $2 end",
+  );
 }
 
 function asGrant(row: Row): Grant {

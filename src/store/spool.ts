@@ -1,33 +1,55 @@
-import { mkdir, open, readdir, readFile, rename, unlink } from "node:fs/promises";
+import {
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
+import { GrantkeeperError } from "../core/errors.ts";
 import type { SealContext, Sealed } from "../core/sealed.ts";
 import type { Sealer, Spool, SpooledSave } from "../keeper/ports.ts";
 
 /**
  * A directory of saves that the store could not take: one file each, 0600, sealed as a whole, on disk
  * before `put` resolves. Names begin with the time, so that they are done in the order they came.
+ *
+ * Files are handled synchronously: nearly always there are none, and a command that only looks must not
+ * wait for the threads that Node starts for anything else.
  */
 export function createFileSpool(directory: string, sealer: Sealer, now: () => number): Spool {
   return {
     put: async (save) => {
-      await mkdir(directory, { recursive: true, mode: 0o700 });
+      mkdirSync(directory, { recursive: true, mode: 0o700 });
       const name = `${String(now()).padStart(15, "0")}-${save.id}.sealed`;
-      await writeDurably(directory, name, sealer.seal(JSON.stringify(save), placeOf(save.id)));
+      writeDurably(directory, name, sealer.seal(JSON.stringify(save), placeOf(save.id)));
     },
-    waiting: async () => {
-      const saves: SpooledSave[] = [];
-      for (const name of await namesIn(directory)) {
-        const content = (await readFile(join(directory, name), "utf8")) as Sealed;
-        saves.push(JSON.parse(sealer.open(content, placeOf(idIn(name)))) as SpooledSave);
-      }
-      return saves;
-    },
+    waiting: async () =>
+      namesIn(directory).flatMap((name) => readSave(join(directory, name), idIn(name), sealer)),
     remove: async (id) => {
-      for (const name of await namesIn(directory)) {
-        if (idIn(name) === id) await unlink(join(directory, name));
-      }
+      for (const name of namesIn(directory).filter((one) => idIn(one) === id))
+        rmSync(join(directory, name), { force: true });
     },
   };
+}
+
+/**
+ * Nothing where another process has just dealt with the file, or where it does not open: then it stays, and
+ * keeps nobody from working.
+ */
+function readSave(file: string, id: string, sealer: Sealer): SpooledSave[] {
+  try {
+    const content = readFileSync(file, "utf8") as Sealed;
+    return [JSON.parse(sealer.open(content, placeOf(id))) as SpooledSave];
+  } catch (error) {
+    const isGone = (error as NodeJS.ErrnoException).code === "ENOENT";
+    if (isGone || error instanceof GrantkeeperError) return [];
+    throw error;
+  }
 }
 
 function placeOf(id: string): SealContext {
@@ -38,9 +60,11 @@ function idIn(name: string): string {
   return name.slice(name.indexOf("-") + 1, -".sealed".length);
 }
 
-async function namesIn(directory: string): Promise<string[]> {
+function namesIn(directory: string): string[] {
   try {
-    return (await readdir(directory)).filter((name) => name.endsWith(".sealed")).toSorted();
+    return readdirSync(directory)
+      .filter((name) => name.endsWith(".sealed"))
+      .toSorted();
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
     throw error;
@@ -48,20 +72,22 @@ async function namesIn(directory: string): Promise<string[]> {
 }
 
 /** The file appears under its name only when it is whole and on disk. */
-async function writeDurably(directory: string, name: string, content: string): Promise<void> {
+function writeDurably(directory: string, name: string, content: string): void {
   const draft = join(directory, `.${name}.draft`);
-  const file = await open(draft, "w", 0o600);
+  withDescriptor(draft, "w", (descriptor) => {
+    // Not `writeSync`, which may write a part and say so only in its result.
+    writeFileSync(descriptor, content);
+    fsyncSync(descriptor);
+  });
+  renameSync(draft, join(directory, name));
+  withDescriptor(directory, "r", fsyncSync);
+}
+
+function withDescriptor(path: string, flags: "r" | "w", work: (descriptor: number) => void): void {
+  const descriptor = openSync(path, flags, 0o600);
   try {
-    await file.writeFile(content);
-    await file.sync();
+    work(descriptor);
   } finally {
-    await file.close();
-  }
-  await rename(draft, join(directory, name));
-  const folder = await open(directory, "r");
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
+    closeSync(descriptor);
   }
 }

@@ -1,7 +1,5 @@
 import { chmodSync, closeSync, mkdirSync, openSync } from "node:fs";
-import { createRequire } from "node:module";
 import { dirname } from "node:path";
-import type * as bundled from "@photostructure/sqlite";
 import { GrantkeeperError } from "../core/errors.ts";
 import type { Clock, Random } from "../keeper/ports.ts";
 import {
@@ -12,6 +10,7 @@ import {
   UniqueViolation,
   type Value,
 } from "./database.ts";
+import { type Driver, loadDriver } from "./sqlite-driver.ts";
 
 interface SqliteOptions {
   readonly file: string;
@@ -26,9 +25,6 @@ interface SqliteOptions {
 /** SQLite's own wait is short: it blocks the event loop and starves all but one of several waiters. */
 const BUSY_TIMEOUT = 25;
 const PATIENCE = 30_000;
-
-/** Older ones can damage a write-ahead log that two processes check-point. */
-const OLDEST_SAFE_SQLITE = [3, 51, 3];
 
 /**
  * Opens (and where needed makes) a SQLite database in WAL mode with `synchronous=FULL`: a commit is on
@@ -104,7 +100,6 @@ async function finish<T>(handle: Handle, work: (t: Transaction) => Promise<T>): 
 }
 
 type Handle = ReturnType<typeof connect>;
-type Driver = typeof bundled.DatabaseSync;
 type Statement = ReturnType<InstanceType<Driver>["prepare"]>;
 
 function connect(DatabaseSync: Driver, file: string) {
@@ -113,7 +108,8 @@ function connect(DatabaseSync: Driver, file: string) {
   const statements = new Map<string, Statement>();
   let durability: Durability = "full";
   try {
-    database.exec("pragma journal_mode = wal");
+    // The mode is written into the file: a database that may be someone else's keeps its own.
+    if (isOursOrNew(database)) database.exec("pragma journal_mode = wal");
     database.exec("pragma synchronous = full");
     database.exec("pragma foreign_keys = on");
   } catch (error) {
@@ -146,6 +142,12 @@ function connect(DatabaseSync: Driver, file: string) {
   };
 }
 
+/** Whether it is empty, or has the table that tells whose it is. */
+function isOursOrNew(database: InstanceType<Driver>): boolean {
+  const tables = database.prepare("select name from sqlite_master where type = 'table'").all() as Row[];
+  return tables.length === 0 || tables.some(({ name }) => name === "meta");
+}
+
 function closeQuietly(handle: Handle | null): null {
   handle?.close();
   return null;
@@ -159,38 +161,6 @@ function makePrivate(file: string): void {
     chmodSync(file, 0o600);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-  }
-}
-
-function loadDriver(driver: "auto" | "bundled"): Driver {
-  if (driver === "auto" && isSafe(process.versions["sqlite"])) {
-    // The type of the package describes both: it has the same interface on purpose.
-    const builtIn = withoutExperimentalWarning(() => process.getBuiltinModule("node:sqlite"));
-    if (builtIn !== undefined) return (builtIn as unknown as SqliteModule).DatabaseSync;
-  }
-  const load = createRequire(import.meta.url);
-  return (load("@photostructure/sqlite") as SqliteModule).DatabaseSync;
-}
-
-interface SqliteModule {
-  readonly DatabaseSync: Driver;
-}
-
-function isSafe(version: string | undefined): boolean {
-  if (version === undefined) return false;
-  const parts = version.split(".").map(Number);
-  const differs = OLDEST_SAFE_SQLITE.findIndex((part, i) => part !== parts[i]);
-  return differs === -1 || (parts[differs] ?? 0) > (OLDEST_SAFE_SQLITE[differs] ?? 0);
-}
-
-/** Node 22 announces its SQLite as experimental at each start; we have chosen it knowingly. */
-function withoutExperimentalWarning<T>(load: () => T): T {
-  const emit = process.emitWarning.bind(process);
-  process.emitWarning = () => undefined;
-  try {
-    return load();
-  } finally {
-    process.emitWarning = emit;
   }
 }
 

@@ -144,7 +144,7 @@ const PURPOSES: Readonly<Record<string, readonly SecretKind[]>> = {
 };
 
 /** The environment of a command: nothing of ours but what it takes to run. */
-export function environment({ home, env = {} }: RunOptions): NodeJS.ProcessEnv {
+function environment({ home, env = {} }: RunOptions): NodeJS.ProcessEnv {
   const { PATH } = process.env;
   return { PATH, HOME: folder(), TMPDIR: join(folder(), "tmp"), GRANTKEEPER_HOME: home, ...env };
 }

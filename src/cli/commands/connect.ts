@@ -119,22 +119,24 @@ async function throughBrowser(
   deadline: AbortSignal,
 ): Promise<Grant> {
   const listener = await listenForRedirect(begun.redirectUri, begun.state);
+  const over = new AbortController();
   try {
     await showAddress(session, begun, options);
     tell(session.io, `Waiting for the browser to come back to ${begun.redirectUri} …`);
-    const pasted = pasteBeside(session, begun.redirectUri, deadline);
+    const pasted = pasteBeside(session, begun.redirectUri, over.signal);
     const caught = await orTimeout(Promise.race([listener.caught, pasted]), deadline, options.timeout);
     return await finish(ports, name, caught);
   } finally {
+    over.abort();
     listener.close();
   }
 }
 
 /** Whoever browses on another machine ends at an address that only that machine has: it can be pasted here. */
-function pasteBeside(session: Session, redirectUri: string, deadline: AbortSignal): Promise<CaughtRedirect> {
-  if (!isInteractive(session.io)) return new Promise(() => undefined);
-  tell(session.io, "(If the browser is on another machine, paste the address it ends at here.)");
-  return askForRedirected(session.io, redirectUri, deadline).then(asCaught);
+function pasteBeside({ io }: Session, redirectUri: string, over: AbortSignal): Promise<CaughtRedirect> {
+  if (!isInteractive(io)) return new Promise(() => undefined);
+  const invitation = "(If the browser is on another machine, paste the address it ends at here.)";
+  return askForRedirected(io, invitation, redirectUri, over).then(asCaught);
 }
 
 async function throughPaste(
@@ -147,9 +149,9 @@ async function throughPaste(
 ): Promise<Grant> {
   await showAddress(session, begun, options);
   tell(session.io, `After accepting, the browser ends at ${begun.redirectUri}?code=…`);
-  tell(session.io, "Paste that whole address here, whatever the page itself shows:");
+  const invitation = "Paste that whole address here, whatever the page itself shows:";
   const redirected = await orTimeout(
-    askForRedirected(session.io, begun.redirectUri, deadline),
+    askForRedirected(session.io, invitation, begun.redirectUri, deadline),
     deadline,
     options.timeout,
   );

@@ -12,8 +12,6 @@ interface Options extends CommonOptions {
 
 /** `exec NAME -- CMD ARG…`. */
 export function defineExec(program: Command, session: Session): void {
-  // Options after the command's name are the command's own.
-  program.enablePositionalOptions();
   defineCommand(program, {
     usage: "exec <name> <command> [args...]",
     summary: "run a command with the access token in an environment variable",
@@ -21,10 +19,9 @@ export function defineExec(program: Command, session: Session): void {
       "grantkeeper exec meetings -- ./fetch-recordings.sh",
       "grantkeeper exec meetings --env WEBHOOK_TOKEN -- node job.js",
     ],
-    notes: "Exits as the command does.",
+    notes: "Exits as the command does. What stands after -- is the command's own.",
   })
     .option("--env <variable>", "the variable that gets the token", variableName, "ACCESS_TOKEN")
-    .passThroughOptions()
     .action(async (name: string, command: string, args: string[], options: Options) => {
       let token = "";
       await withKeeper(session, options, async ({ keeper }) => {
