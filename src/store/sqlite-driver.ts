@@ -1,5 +1,6 @@
+import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import type * as bundled from "@photostructure/sqlite";
 
 /** Both SQLites have this interface on purpose. */
@@ -30,10 +31,14 @@ const PACKAGE = "@photostructure/sqlite";
  */
 function loadBinary(load: NodeJS.Require): SqliteModule | null {
   if (process.platform !== "linux") return null;
+  const inPackage = join(PACKAGE, "prebuilds", `linux-${process.arch}`, "@photostructure+sqlite.glibc.node");
+  const found = load.resolve
+    .paths(PACKAGE)
+    ?.map((folder) => join(folder, inPackage))
+    .find((file) => existsSync(file));
+  if (found === undefined) return null;
   try {
-    const home = dirname(load.resolve(`${PACKAGE}/package.json`));
-    const folder = join(home, "prebuilds", `${process.platform}-${process.arch}`);
-    return load(join(folder, "@photostructure+sqlite.glibc.node")) as SqliteModule;
+    return load(found) as SqliteModule;
   } catch {
     return null;
   }

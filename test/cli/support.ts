@@ -171,7 +171,7 @@ export function startProgram(
   const where = [program === process.execPath ? "" : program, ...args.slice(1)].join(" ").trim();
   const watch = watchArguments(child, where, args);
   const ended = new Promise<Ended>((resolve, reject) => {
-    const ceiling = setTimeout(() => child.kill("SIGKILL"), 40_000);
+    const ceiling = setTimeout(() => child.kill("SIGKILL"), 20_000);
     child.once("error", reject);
     child.once("close", (code, signal) => {
       clearTimeout(ceiling);

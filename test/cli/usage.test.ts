@@ -43,7 +43,7 @@ const MISTAKES: readonly (readonly [line: string, says: string, help: string])[]
   ["connect a --timeout 0s", "It has to be a time such as 90s, 5m or 1h", "grantkeeper connect --help"],
   ["handoff a --format xml", "Allowed choices are text, json, env, curl.", "grantkeeper handoff --help"],
   ["reveal a access_token", "Allowed choices are refresh_token.", "grantkeeper reveal --help"],
-  ["exec a", "Missing required argument 'command'.", "grantkeeper exec --help"],
+  ["exec", "Missing required argument 'name'.", "grantkeeper exec --help"],
   ["exec a --env 1X -- true", "It has to be the name of an environment variable.", "grantkeeper exec --help"],
   ["completion tcsh", "Allowed choices are bash, zsh, fish.", "grantkeeper completion --help"],
   ["emulator --port x", "It has to be a whole number.", "grantkeeper emulator --help"],

@@ -1,0 +1,19 @@
+import { measureInstall } from "./install.ts";
+import { measureStart } from "./start.ts";
+
+const BENCHMARKS: Readonly<Record<string, (root: string) => Promise<void>>> = {
+  start: measureStart,
+  install: measureInstall,
+};
+
+/** Runs the benchmarks named, or all. */
+export async function bench(root: string, names: readonly string[]): Promise<void> {
+  const wanted = names.length === 0 ? Object.keys(BENCHMARKS) : names;
+  for (const name of wanted) {
+    const measure = BENCHMARKS[name];
+    if (measure === undefined)
+      throw new Error(`no benchmark named ${name}; there are ${Object.keys(BENCHMARKS).join(", ")}`);
+    console.log(`\n${name}`);
+    await measure(root);
+  }
+}

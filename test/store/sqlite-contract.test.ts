@@ -1,0 +1,13 @@
+import { describe, test } from "vitest";
+import { sqliteUnderTest } from "./sqlite-home.ts";
+import { storeContract } from "./store-contract.ts";
+
+storeContract("SQLite, bundled driver", () => sqliteUnderTest("bundled"));
+
+if (process.versions["sqlite"] === undefined) {
+  describe("SQLite, Node's own driver", () => {
+    test.skip("this Node has none", () => undefined);
+  });
+} else {
+  storeContract("SQLite, Node's own driver where it is recent enough", () => sqliteUnderTest("auto"));
+}

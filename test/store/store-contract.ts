@@ -1,0 +1,420 @@
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { Store } from "../../src/keeper/ports.ts";
+import { aGrant, anEvent, anIntegration, aRequest, AT } from "./samples.ts";
+
+/** A fresh, empty store of some database, and more connections to the same. */
+export interface StoreUnderTest {
+  readonly store: Store;
+  readonly another: () => Promise<Store>;
+  /** The same, but with this done inside each `changeGrant`, after its writes and before its commit. */
+  readonly interrupted: (work: () => void) => Promise<Store>;
+  /** How often a grant's generation was handed to a consumer, from the table itself. */
+  readonly handOuts: (grantId: string, generation: number, consumer: string) => Promise<number>;
+  readonly parked: () => Promise<number>;
+  readonly end: () => Promise<void>;
+}
+
+/** What every database under the store has to do. */
+export function storeContract(name: string, open: () => Promise<StoreUnderTest>): void {
+  let under: StoreUnderTest;
+  let store: Store;
+
+  beforeEach(async () => {
+    under = await open();
+    ({ store } = under);
+  });
+
+  afterEach(() => under.end());
+
+  const withGrant = async (changes: Parameters<typeof aGrant>[0] = {}) => {
+    await store.addIntegration(anIntegration(), anEvent({ type: "integration_added" }));
+    const grant = aGrant(changes);
+    await store.addGrant(grant, [anEvent({ type: "granted" })]);
+    return grant;
+  };
+  const typesOf = async (from: Store = store) =>
+    (await from.events({ limit: 1000 })).map(({ type }) => type);
+
+  describe(name, () => {
+    describe("integrations", () => {
+      test("are read as they were written, by name, by id, in order of names", async () => {
+        const incident = { cause: "x", message: "m", remedy: "r", since: AT, probedAt: AT + 1 };
+        const first = anIntegration({ incident, baseUrl: "https://b.example/v1" });
+        const second = anIntegration({ id: "i0", name: "another", clientSecret: null });
+        await store.addIntegration(first, anEvent({ type: "integration_added" }));
+        await store.addIntegration(second, anEvent({ type: "integration_added" }));
+        expect(await store.integration("recorder")).toEqual(first);
+        expect(await store.integrationById("i0")).toEqual(second);
+        expect(await store.integrations()).toEqual([second, first]);
+        expect(await store.integration("nobody")).toBeNull();
+        expect(await store.integrationById("nobody")).toBeNull();
+      });
+
+      test("a taken name is a conflict, and leaves no event", async () => {
+        await store.addIntegration(anIntegration(), anEvent({ type: "integration_added" }));
+        const again = store.addIntegration(anIntegration({ id: "i2" }), anEvent({ type: "integration_added" }));
+        await expect(again).rejects.toMatchObject({ code: "conflict", message: expect.stringContaining("recorder") });
+        expect(await typesOf()).toEqual(["integration_added"]);
+      });
+
+      test("a change counts the generation up; one made on an older generation is refused", async () => {
+        await store.addIntegration(anIntegration(), anEvent({ type: "integration_added" }));
+        const event = anEvent({ type: "integration_updated" });
+        const changed = await store.changeIntegration(anIntegration({ clientId: "C1" }), [event]);
+        expect(changed).toEqual(anIntegration({ clientId: "C1", generation: 2 }));
+        expect(await store.changeIntegration(anIntegration({ clientId: "C2" }), [event])).toBeNull();
+        expect(await store.integration("recorder")).toEqual(changed);
+        expect(await typesOf()).toEqual(["integration_added", "integration_updated"]);
+      });
+
+      test("an incident comes and goes without touching the registration", async () => {
+        await store.addIntegration(anIntegration(), anEvent({ type: "integration_added" }));
+        const incident = { cause: "x", message: "m", remedy: "r", since: AT, probedAt: AT };
+        await store.setIncident("i1", incident, [anEvent({ type: "integration_rejected" })]);
+        expect(await store.integration("recorder")).toEqual(anIntegration({ incident }));
+        await store.setIncident("i1", null, []);
+        expect(await store.integration("recorder")).toEqual(anIntegration());
+        expect(await typesOf()).toEqual(["integration_added", "integration_rejected"]);
+      });
+
+      test("removal is refused while grants hang on it, and takes its requests along", async () => {
+        await withGrant();
+        await store.addAuthorizationRequest(aRequest(), null, anEvent());
+        const removed = anEvent({ type: "integration_removed" });
+        await expect(store.removeIntegration("i1", removed)).rejects.toMatchObject({
+          code: "conflict",
+          message: expect.stringContaining("1 grant still needs it (meetings)"),
+        });
+        for (let i = 2; i <= 5; i++) await store.addGrant(aGrant({ id: `g${i}`, name: `m${i}` }), []);
+        await expect(store.removeIntegration("i1", removed)).rejects.toMatchObject({
+          message: expect.stringContaining("5 grants still need it (m2, m3, m4, …)"),
+        });
+        for (const id of ["g1", "g2", "g3", "g4", "g5"]) await store.removeGrant(id, anEvent({ type: "removed" }));
+        await store.removeIntegration("i1", removed);
+        expect(await store.integrations()).toEqual([]);
+        expect(await store.authorizationRequest("s1")).toBeNull();
+      });
+    });
+
+    describe("grants", () => {
+      test("are read as they were written", async () => {
+        const grant = await withGrant();
+        const cause = { code: "c", message: "m", remedy: "r", at: AT };
+        const empty = aGrant({
+          id: "g2",
+          name: "Aaa",
+          cause,
+          account: null,
+          accessToken: null,
+          refreshToken: null,
+          lastError: null,
+          scopes: [],
+          nextAttemptAt: null,
+          leaseOwner: "o",
+          leaseExpiresAt: AT,
+        });
+        await store.addGrant(empty, []);
+        expect(await store.grant("meetings")).toEqual(grant);
+        expect(await store.grantById("g2")).toEqual(empty);
+        expect(await store.grants()).toEqual([empty, grant]);
+        expect(await store.grant("nobody")).toBeNull();
+        expect(await store.grantById("nobody")).toBeNull();
+      });
+
+      test("a taken name is a conflict and leaves nothing", async () => {
+        await withGrant();
+        await expect(store.addGrant(aGrant({ id: "g2" }), [anEvent()])).rejects.toMatchObject({ code: "conflict" });
+        expect(await store.grants()).toHaveLength(1);
+        expect(await typesOf()).toEqual(["integration_added", "granted"]);
+      });
+
+      test("a grant of an integration that is not there is refused", async () => {
+        await expect(store.addGrant(aGrant(), [anEvent()])).rejects.toMatchObject({ code: "storage_unavailable" });
+        expect(await typesOf()).toEqual([]);
+      });
+
+      test("a change writes the fields it names and no others, with its events", async () => {
+        const grant = await withGrant();
+        const change = { generation: 2, accessFingerprint: "f", lastError: null, scopes: ["z"] };
+        const events = [anEvent({ type: "refreshed" }), anEvent({ type: "recovered" })];
+        const changed = await store.changeGrant({ id: "g1", expect: { generation: 1 }, change, events });
+        expect(changed).toEqual({ ...grant, ...change });
+        expect(await store.grant("meetings")).toEqual(changed);
+        expect(await typesOf()).toEqual(["integration_added", "granted", "refreshed", "recovered"]);
+      });
+
+      test("only on the expected generation and fence; else nothing is written, no event either", async () => {
+        const grant = await withGrant();
+        const change = { generation: 9 };
+        const events = [anEvent()];
+        for (const expectation of [
+          { generation: 0 },
+          { generation: 2 },
+          { generation: 1, leaseFence: 11 },
+          { generation: 1, leaseFence: 13 },
+          { generation: 2, leaseFence: 12 },
+        ]) {
+          expect(await store.changeGrant({ id: "g1", expect: expectation, change, events })).toBeNull();
+        }
+        expect(await store.changeGrant({ id: "g0", expect: { generation: 1 }, change, events })).toBeNull();
+        expect(await store.grant("meetings")).toEqual(grant);
+        expect(await typesOf()).toEqual(["integration_added", "granted"]);
+        const right = { generation: 1, leaseFence: 12 };
+        expect(await store.changeGrant({ id: "g1", expect: right, change, events })).toMatchObject(change);
+      });
+
+      test("state and events are one: what fails before the commit leaves neither", async () => {
+        const grant = await withGrant();
+        const failing = await under.interrupted(() => {
+          throw new Error("cut");
+        });
+        const write = { id: "g1", expect: { generation: 1 }, change: { generation: 2 }, events: [anEvent()] };
+        await expect(failing.changeGrant(write)).rejects.toThrow("cut");
+        expect(await store.grant("meetings")).toEqual(grant);
+        expect(await typesOf()).toEqual(["integration_added", "granted"]);
+        // And the connection is good for the next one.
+        expect(await failing.grant("meetings")).toEqual(grant);
+      });
+
+      test("fencing out ends every lease, and what its holder brings afterwards changes nothing", async () => {
+        await withGrant({ leaseFence: 0 });
+        const held = await store.claim(claimBy("a"));
+        const consent = { id: "g1", expect: { generation: 1 }, change: { generation: 2 }, events: [], fenceOut: true };
+        expect(await store.changeGrant(consent)).toMatchObject({
+          leaseOwner: null,
+          leaseExpiresAt: null,
+          leaseFence: 2,
+          generation: 2,
+        });
+        for (const generation of [1, 2]) {
+          const expectation = { generation, leaseFence: held?.leaseFence ?? -1 };
+          const late = { id: "g1", expect: expectation, change: { generation: 3 }, events: [] };
+          expect(await store.changeGrant(late)).toBeNull();
+        }
+      });
+
+      test("a write under a lease leaves a suspended grant suspended; a write of a person does not", async () => {
+        await withGrant({ state: "suspended" });
+        const leased = { generation: 1, leaseFence: 12 };
+        const dead = { state: "reauthorization_required", generation: 2 } as const;
+        const after = await store.changeGrant({ id: "g1", expect: leased, change: dead, events: [] });
+        expect(after).toMatchObject({ state: "suspended", generation: 2 });
+        const released = { id: "g1", expect: { generation: 2 }, change: { state: "active" as const }, events: [] };
+        expect(await store.changeGrant(released)).toMatchObject({ state: "active" });
+      });
+
+      test("removal forgets the row, its requests, parked sets and hand-outs; its events stay", async () => {
+        await withGrant();
+        await store.addAuthorizationRequest(aRequest(), null, anEvent({ type: "authorization_started" }));
+        await store.park(
+          { id: "p1", grantId: "g1", tokens: aRequest().codeVerifier, reason: "x", at: AT },
+          anEvent({ type: "token_set_parked" }),
+        );
+        await store.recordHandOut(handOut("c"));
+        await store.removeGrant("g1", anEvent({ type: "removed" }));
+        expect(await store.grants()).toEqual([]);
+        expect(await store.authorizationRequest("s1")).toBeNull();
+        expect(await under.parked()).toBe(0);
+        expect(await under.handOuts("g1", 1, "c")).toBe(0);
+        expect((await store.events({ grantId: "g1", limit: 100 })).length).toBe(6);
+        // The name is free again.
+        await store.addGrant(aGrant({ id: "g9" }), []);
+      });
+    });
+
+    describe("claims", () => {
+      test("take the lease, count the fence and the presentation, and say so in the row", async () => {
+        const grant = await withGrant();
+        const claimed = await store.claim(claimBy("a"));
+        expect(claimed).toEqual({
+          ...grant,
+          leaseOwner: "a",
+          leaseFence: 13,
+          leaseExpiresAt: AT + 90_000,
+          presentations: 10,
+          refreshStatus: "in_flight",
+          lastAttemptAt: AT,
+        });
+        expect(await (await under.another()).grant("meetings")).toEqual(claimed);
+      });
+
+      test("one at a time, until the lease runs out", async () => {
+        await withGrant();
+        expect(await store.claim(claimBy("a"))).not.toBeNull();
+        expect(await store.claim(claimBy("b"))).toBeNull();
+        expect(await store.claim(claimBy("a"))).toBeNull();
+        expect(await store.claim({ ...claimBy("b"), now: AT + 89_999 })).toBeNull();
+        expect(await store.claim({ ...claimBy("b"), now: AT + 90_000 })).toMatchObject({
+          leaseOwner: "b",
+          leaseFence: 14,
+          presentations: 11,
+        });
+      });
+
+      test("are taken over from an owner known to have ended, and from no other", async () => {
+        await withGrant();
+        await store.claim(claimBy("a"));
+        expect(await store.claim({ ...claimBy("b"), takeOverFrom: "c" })).toBeNull();
+        expect(await store.claim({ ...claimBy("b"), takeOverFrom: "a" })).toMatchObject({ leaseOwner: "b" });
+        // The one who came later than that is told no: the owner is another by now.
+        expect(await store.claim({ ...claimBy("c"), takeOverFrom: "a" })).toBeNull();
+      });
+
+      test("of ten at once one is granted", async () => {
+        await withGrant();
+        const stores = await Promise.all([under.another(), under.another()]);
+        const all = Array.from({ length: 10 }, (_, i) => (stores[i % 2] ?? store).claim(claimBy(`o${i}`)));
+        expect((await Promise.all(all)).filter((one) => one !== null)).toHaveLength(1);
+        expect(await store.grant("meetings")).toMatchObject({ leaseFence: 13, presentations: 10 });
+      });
+
+      test("are refused on another generation, without a refresh token, and while the grant is held", async () => {
+        await withGrant();
+        expect(await store.claim({ ...claimBy("a"), generation: 0 })).toBeNull();
+        expect(await store.claim({ ...claimBy("a"), id: "g0" })).toBeNull();
+        for (const [i, changes] of (
+          [{ state: "pending" }, { state: "suspended" }, { state: "revoked" }, { refreshToken: null }] as const
+        ).entries()) {
+          await store.addGrant(aGrant({ id: `h${i}`, name: `h${i}`, ...changes }), []);
+          expect(await store.claim({ ...claimBy("a"), id: `h${i}` })).toBeNull();
+        }
+        await store.addGrant(aGrant({ id: "d", name: "d", state: "reauthorization_required" }), []);
+        expect(await store.claim({ ...claimBy("a"), id: "d" })).not.toBeNull();
+      });
+
+      test("a save under the fence of an earlier holder changes nothing", async () => {
+        await withGrant();
+        const first = await store.claim(claimBy("a"));
+        const second = await store.claim({ ...claimBy("b"), now: AT + 90_000 });
+        const save = (leaseFence: number, generation: number) =>
+          store.changeGrant({ id: "g1", expect: { generation: 1, leaseFence }, change: { generation }, events: [] });
+        expect(await save(first?.leaseFence ?? -1, 7)).toBeNull();
+        expect(await save(second?.leaseFence ?? -1, 2)).toMatchObject({ generation: 2 });
+      });
+    });
+
+    describe("authorization requests", () => {
+      test("are read as they were written, together with the grant made for them", async () => {
+        await store.addIntegration(anIntegration(), anEvent());
+        const pending = aGrant({ state: "pending" });
+        await store.addAuthorizationRequest(aRequest(), pending, anEvent({ type: "authorization_started" }));
+        expect(await store.authorizationRequest("s1")).toEqual(aRequest());
+        expect(await store.grant("meetings")).toEqual(pending);
+        expect(await store.authorizationRequest("s2")).toBeNull();
+      });
+
+      test("where the grant cannot be made, the request is not there either", async () => {
+        await withGrant();
+        const again = store.addAuthorizationRequest(aRequest(), aGrant({ id: "g2" }), anEvent());
+        await expect(again).rejects.toMatchObject({ code: "conflict" });
+        expect(await store.authorizationRequest("s1")).toBeNull();
+      });
+
+      test("are used once: of ten at once, over several connections, one sees it unused", async () => {
+        await withGrant();
+        await store.addAuthorizationRequest(aRequest(), null, anEvent());
+        const others = await Promise.all([under.another(), under.another()]);
+        const uses = await Promise.all(
+          Array.from({ length: 10 }, (_, i) => (others[i % 3] ?? store).useAuthorizationRequest("s1", AT + i)),
+        );
+        expect(uses.filter((one) => one?.usedAt === null)).toHaveLength(1);
+        const [first] = uses.filter((one) => one?.usedAt !== null);
+        expect(await store.authorizationRequest("s1")).toMatchObject({ usedAt: first?.usedAt });
+        expect(await store.useAuthorizationRequest("s2", AT)).toBeNull();
+      });
+
+      test("open ones: of that grant, neither used nor expired, newest first", async () => {
+        await withGrant();
+        const requests = [
+          aRequest({ stateHash: "old", createdAt: AT - 5 }),
+          aRequest({ stateHash: "new", createdAt: AT + 5 }),
+          aRequest({ stateHash: "used", usedAt: AT }),
+          aRequest({ stateHash: "late", expiresAt: AT }),
+          aRequest({ stateHash: "other", grant: "other" }),
+        ];
+        for (const request of requests) await store.addAuthorizationRequest(request, null, anEvent());
+        const open = await store.openAuthorizationRequests("meetings", AT);
+        expect(open.map(({ stateHash }) => stateHash)).toEqual(["new", "old"]);
+      });
+
+      test("go a day after they expired, when another one is made", async () => {
+        await withGrant();
+        const day = 24 * 60 * 60 * 1000;
+        const make = (stateHash: string, createdAt: number) =>
+          store.addAuthorizationRequest(aRequest({ stateHash, createdAt, expiresAt: createdAt + 1 }), null, anEvent());
+        await make("a", AT);
+        await make("b", AT + day);
+        expect(await store.authorizationRequest("a")).not.toBeNull();
+        await make("c", AT + day + 2);
+        expect(await store.authorizationRequest("a")).toBeNull();
+        expect(await store.authorizationRequest("b")).not.toBeNull();
+      });
+    });
+
+    describe("hand-outs", () => {
+      test("the first of a generation and consumer is an event, later ones are counted", async () => {
+        await withGrant();
+        expect(await store.recordHandOut(handOut("c"))).toBe(true);
+        expect(await store.recordHandOut({ ...handOut("c"), at: AT + 500 })).toBe(false);
+        expect(await store.recordHandOut(handOut("d"))).toBe(true);
+        expect(await store.recordHandOut({ ...handOut("c"), generation: 2 })).toBe(true);
+        expect(await under.handOuts("g1", 1, "c")).toBe(2);
+        expect(await under.handOuts("g1", 2, "c")).toBe(1);
+        expect((await typesOf()).filter((type) => type === "token_handed_out")).toHaveLength(3);
+        expect((await store.grant("meetings"))?.lastUsedAt).toBe(AT);
+      });
+
+      test("of ten at once one is the first, and all ten are counted", async () => {
+        await withGrant();
+        const other = await under.another();
+        const all = Array.from({ length: 10 }, (_, i) => (i % 2 === 0 ? store : other).recordHandOut(handOut("c")));
+        expect((await Promise.all(all)).filter(Boolean)).toHaveLength(1);
+        expect(await under.handOuts("g1", 1, "c")).toBe(10);
+        expect((await typesOf()).filter((type) => type === "token_handed_out")).toHaveLength(1);
+      });
+    });
+
+    describe("events", () => {
+      test("come in the order of their numbers, whatever their clock says, and as they were written", async () => {
+        const drafts = [anEvent({ at: AT + 5 }), anEvent({ at: AT - 5, grantId: null, grant: null, data: {} })];
+        for (const draft of drafts) await store.record(draft);
+        const events = await store.events({ limit: 10 });
+        expect(events.map(({ seq: _, ...draft }) => draft)).toEqual(drafts);
+        expect(events.map(({ seq }) => seq)).toEqual([1, 2]);
+      });
+
+      test("are narrowed by grant, by number and by count", async () => {
+        for (let i = 1; i <= 6; i++) await store.record(anEvent({ grantId: i % 2 === 0 ? "even" : "odd", at: i }));
+        const numbers = async (filter: Parameters<Store["events"]>[0]) =>
+          (await store.events(filter)).map(({ at }) => at);
+        expect(await numbers({ limit: 2 })).toEqual([1, 2]);
+        expect(await numbers({ limit: 10, after: 4 })).toEqual([5, 6]);
+        expect(await numbers({ limit: 10, grantId: "even" })).toEqual([2, 4, 6]);
+        expect(await numbers({ limit: 1, grantId: "even", after: 2 })).toEqual([4]);
+        expect(await numbers({ limit: 10, grantId: "none" })).toEqual([]);
+      });
+
+      test("are numbered without a gap under many writers", async () => {
+        const other = await under.another();
+        await Promise.all(Array.from({ length: 40 }, (_, i) => (i % 2 === 0 ? store : other).record(anEvent())));
+        const numbers = (await store.events({ limit: 100 })).map(({ seq }) => seq);
+        expect(numbers).toEqual(Array.from({ length: 40 }, (_, i) => i + 1));
+      });
+    });
+
+    test("a closed store can be opened again and has everything", async () => {
+      const grant = await withGrant();
+      await store.close();
+      expect(await (await under.another()).grant("meetings")).toEqual(grant);
+    });
+  });
+}
+
+function claimBy(owner: string) {
+  return { id: "g1", owner, now: AT, lease: 90_000, generation: 1, takeOverFrom: null };
+}
+
+function handOut(consumer: string) {
+  const firstEvent = anEvent({ type: "token_handed_out" });
+  return { grantId: "g1", generation: 1, consumer, at: AT, firstEvent };
+}
