@@ -16,10 +16,12 @@ export async function presentGrant(
   options: CommonOptions,
   ports: Ports,
   grant: Grant,
-  headline: string,
+  headline: string | null,
 ): Promise<void> {
-  const document = await documentOf(ports, grant);
-  present(session, options, document, () => `${headline}\n\n${describeGrant(document, ports.clock.now())}`);
+  const facts = grantFacts(await contextOf(ports, grant));
+  const now = ports.clock.now();
+  const above = headline === null ? "" : `${headline}\n\n`;
+  present(session, options, grantDocument(grant, facts, now), () => above + describeGrant(grant, facts, now));
 }
 
 /** Says at once which scopes were asked for and not granted, and what will not work without them. */

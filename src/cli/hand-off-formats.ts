@@ -34,15 +34,18 @@ function asText(document: HandOffDocument, now: number): string {
     lines.push("");
   }
   lines.push(pc.bold("Dates"));
-  lines.push(
-    `  Refresh token until  ${moment(refresh.expires_at)} (${timeLeft(refresh.expires_at, now)}), extended by each refresh`,
-  );
-  lines.push(`  Access token until   ${moment(access.expires_at)} (${timeLeft(access.expires_at, now)})`);
+  lines.push(`  Refresh token until  ${untilText(refresh.expires_at, now)}; each refresh extends it`);
+  lines.push(`  Access token until   ${untilText(access.expires_at, now)}`);
   if (form !== null && form.notes.length > 0) {
     lines.push("", pc.bold("Good to know"));
     for (const note of form.notes) lines.push(`  - ${wrap(note, 4).trimStart()}`);
   }
   return lines.join("\n");
+}
+
+function untilText(instant: string | null, now: number): string {
+  const end = instant === null ? null : Date.parse(instant);
+  return `${moment(end)} (${timeLeft(end, now)})`;
 }
 
 function asEnvironment(document: HandOffDocument): string {
@@ -70,7 +73,7 @@ function asCurl(document: HandOffDocument): string {
   const request = (variables: string, parameters: readonly string[]): string[] => [
     `: ${variables}`,
     "curl --fail-with-body --silent --show-error --config - <<EOF",
-    `url = "${url}"`,
+    `url = "${inHereDocument(url)}"`,
     ...parameters.map((parameter) => `data-urlencode = "${parameter}"`),
     "EOF",
   ];
@@ -80,21 +83,26 @@ function asCurl(document: HandOffDocument): string {
     "# 1. Exchange an authorization code for tokens (RFC 6749 section 4.1.3).",
     ...request('"${CLIENT_SECRET:?}" "${CODE:?the code of the redirected address}"', [
       "grant_type=authorization_code",
-      `client_id=${clientId}`,
+      `client_id=${inHereDocument(clientId)}`,
       "client_secret=$CLIENT_SECRET",
       "code=$CODE",
-      `redirect_uri=${redirectUri}`,
+      `redirect_uri=${inHereDocument(redirectUri)}`,
     ]),
     "",
     "# 2. Refresh (RFC 6749 section 6): it is the refresh token that is sent, never a code.",
     `#    It is printed by: ${refresh.reveal_with}`,
     ...request('"${CLIENT_SECRET:?}" "${REFRESH_TOKEN:?}"', [
       "grant_type=refresh_token",
-      `client_id=${clientId}`,
+      `client_id=${inHereDocument(clientId)}`,
       "client_secret=$CLIENT_SECRET",
       "refresh_token=$REFRESH_TOKEN",
     ]),
   ].join("\n");
+}
+
+/** A text between double quotes of curl's configuration, which stands in a here-document: two layers that unescape. */
+function inHereDocument(text: string): string {
+  return text.replace(/[\\"]/g, "\\$&").replace(/[\\$`]/g, "\\$&");
 }
 
 /** For a POSIX shell. */

@@ -1,62 +1,58 @@
 import { Command, CommanderError } from "commander";
 import { GrantkeeperError } from "../core/errors.ts";
-import { defineAuthorizationUrl } from "./commands/authorization-url.ts";
-import { defineCompletion } from "./commands/completion.ts";
-import { defineConnect } from "./commands/connect.ts";
-import { defineDoctor } from "./commands/doctor.ts";
-import { defineEmulator } from "./commands/emulator.ts";
-import { defineExchange } from "./commands/exchange.ts";
-import { defineExec } from "./commands/exec.ts";
-import { defineHandoff } from "./commands/handoff.ts";
-import { defineImport } from "./commands/import.ts";
-import { defineIntegration } from "./commands/integration.ts";
-import { defineRefresh } from "./commands/refresh.ts";
-import { defineRehearse } from "./commands/rehearse.ts";
-import { defineRemove } from "./commands/remove.ts";
-import { defineResume } from "./commands/resume.ts";
-import { defineReveal } from "./commands/reveal.ts";
-import { defineRevoke } from "./commands/revoke.ts";
-import { defineStatus } from "./commands/status.ts";
-import { defineSuspend } from "./commands/suspend.ts";
-import { defineToken } from "./commands/token.ts";
 import type { Session } from "./command.ts";
 import { reportFailure } from "./failure.ts";
 import type { Io } from "./io.ts";
 import { VERSION } from "./version.ts";
 
-/** The commands in the order in which a person meets them. */
-const DEFINITIONS = [
-  defineIntegration,
-  defineConnect,
-  defineAuthorizationUrl,
-  defineExchange,
-  defineImport,
-  defineStatus,
-  defineToken,
-  defineRefresh,
-  defineExec,
-  defineHandoff,
-  defineReveal,
-  defineSuspend,
-  defineResume,
-  defineRevoke,
-  defineRemove,
-  defineRehearse,
-  defineEmulator,
-  defineDoctor,
-  defineCompletion,
-];
+type Define = (program: Command, session: Session) => void;
 
-/** The whole command line as one tree; also read by the documentation's test and by `completion`. */
-export function buildProgram(session: Session): Command {
+/** The commands in the order in which a person meets them; each is loaded when it is wanted. */
+const COMMANDS: Readonly<Record<string, () => Promise<Define>>> = {
+  integration: async () => (await import("./commands/integration.ts")).defineIntegration,
+  connect: async () => (await import("./commands/connect.ts")).defineConnect,
+  "authorization-url": async () => (await import("./commands/authorization-url.ts")).defineAuthorizationUrl,
+  exchange: async () => (await import("./commands/exchange.ts")).defineExchange,
+  import: async () => (await import("./commands/import.ts")).defineImport,
+  status: async () => (await import("./commands/status.ts")).defineStatus,
+  token: async () => (await import("./commands/token.ts")).defineToken,
+  refresh: async () => (await import("./commands/refresh.ts")).defineRefresh,
+  exec: async () => (await import("./commands/exec.ts")).defineExec,
+  handoff: async () => (await import("./commands/handoff.ts")).defineHandoff,
+  reveal: async () => (await import("./commands/reveal.ts")).defineReveal,
+  suspend: async () => (await import("./commands/suspend.ts")).defineSuspend,
+  resume: async () => (await import("./commands/resume.ts")).defineResume,
+  revoke: async () => (await import("./commands/revoke.ts")).defineRevoke,
+  remove: async () => (await import("./commands/remove.ts")).defineRemove,
+  rehearse: async () => (await import("./commands/rehearse.ts")).defineRehearse,
+  emulator: async () => (await import("./commands/emulator.ts")).defineEmulator,
+  doctor: async () => (await import("./commands/doctor.ts")).defineDoctor,
+  completion: async () => (await import("./commands/completion.ts")).defineCompletion,
+};
+
+/** Commands that look at all others. */
+const NEED_ALL: ReadonlySet<string> = new Set(["completion"]);
+
+/**
+ * The command line as a tree: all of it, as help, completion and the documentation's test read it, or
+ * only the command that the words begin with, since loading the others takes longer than most work.
+ */
+export async function buildProgram(session: Session, words: readonly string[] = []): Promise<Command> {
   const program = new Command("grantkeeper")
     .description("Creates OAuth 2.0 security tokens, keeps them alive, and hands them over.")
     .version(VERSION, "-V, --version")
     .helpCommand("help [command]", "show a command's help")
     .showHelpAfterError(false)
     .addHelpText("after", "\nStart without any account:\n  $ grantkeeper rehearse\n");
-  for (const define of DEFINITIONS) define(program, session);
+  const [first = ""] = words;
+  for (const load of wantedBy(first)) (await load())(program, session);
   return program;
+}
+
+function wantedBy(first: string): readonly (() => Promise<Define>)[] {
+  if (first === "--version" || first === "-V") return [];
+  const own = Object.hasOwn(COMMANDS, first) && !NEED_ALL.has(first) ? COMMANDS[first] : undefined;
+  return own === undefined ? Object.values(COMMANDS) : [own];
 }
 
 /** Runs a command line. Returns the exit code; prints whatever is to be printed. */
@@ -65,7 +61,7 @@ export async function runProgram(io: Io, words: readonly string[]): Promise<numb
   const own = words.includes("--") ? words.slice(0, words.indexOf("--")) : words;
   const asJson = own.includes("--json");
   const usageErrors: string[] = [];
-  const program = quiet(buildProgram(session), io, usageErrors);
+  const program = quiet(await buildProgram(session, words), io, usageErrors);
   if (words.length === 0) {
     program.outputHelp();
     return 0;

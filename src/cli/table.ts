@@ -3,15 +3,15 @@ import { wrap } from "./wrap.ts";
 
 /** Rows as aligned columns, two spaces apart; the last column is not padded. Colours do not count as width. */
 export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
-  const widths = header.map((_, i) => Math.max(...[header, ...rows].map((row) => width(row[i] ?? ""))));
-  return [header, ...rows]
-    .map((row) =>
-      row
-        .map((cell, i) => pad(cell, widths[i] ?? 0))
-        .join("  ")
-        .trimEnd(),
-    )
-    .join("\n");
+  const widths = header.map((name) => name.length);
+  for (const row of rows) {
+    row.forEach((cell, i) => {
+      widths[i] = Math.max(widths[i] ?? 0, width(cell));
+    });
+  }
+  const line = (row: readonly string[]): string =>
+    row.map((cell, i) => (i === row.length - 1 ? cell : pad(cell, widths[i] ?? 0))).join("  ");
+  return [line(header), ...rows.map(line)].join("\n");
 }
 
 /** Names and values, aligned; a value longer than the line goes on under itself. */
@@ -25,5 +25,5 @@ function pad(cell: string, to: number): string {
 }
 
 function width(text: string): number {
-  return stripVTControlCharacters(text).length;
+  return text.includes("\u001b") ? stripVTControlCharacters(text).length : text.length;
 }

@@ -1,15 +1,21 @@
 import { pc } from "./colours.ts";
-import type { GrantDocument } from "../core/grant.ts";
+import {
+  type Grant,
+  type GrantFacts,
+  type GrantStanding,
+  shownRefreshStatus,
+  standingOf,
+} from "../core/grant.ts";
+import { missingScopes } from "../core/scopes.ts";
 import { fields } from "./table.ts";
 
 const DAY = 24 * 60 * 60 * 1000;
 
 /** Time left in the unit that a person thinks in: `13 days`, `5 h`, `12 min`, or how long ago it ended. */
-export function timeLeft(instant: string | null, now: number): string {
-  if (instant === null) return "unknown";
-  const left = Date.parse(instant) - now;
-  if (left < 0) return `ended ${span(-left)} ago`;
-  return span(left);
+export function timeLeft(end: number | null, now: number): string {
+  if (end === null) return "unknown";
+  const left = end - now;
+  return left < 0 ? `ended ${span(-left)} ago` : span(left);
 }
 
 function span(ms: number): string {
@@ -20,80 +26,80 @@ function span(ms: number): string {
 }
 
 /** `2026-12-07 18:00 UTC`, or `unknown`. */
-export function moment(instant: string | null): string {
-  return instant === null ? "unknown" : `${instant.slice(0, 10)} ${instant.slice(11, 16)} UTC`;
+export function moment(time: number | null): string {
+  if (time === null) return "unknown";
+  const instant = new Date(time).toISOString();
+  return `${instant.slice(0, 10)} ${instant.slice(11, 16)} UTC`;
 }
 
 /** What of a grant is not as it should be, in a few words; empty where all is well. */
-export function troubleOf(grant: GrantDocument, now: number): string {
+export function troubleOf(grant: GrantStanding, now: number): string {
   if (grant.state === "pending") return "nobody has consented yet";
   if (grant.state === "suspended") return "held; resume to go on";
   if (grant.state === "revoked") return "ended";
-  if (grant.cause !== null) return grant.cause;
-  const { status, last_error: lastError } = grant.refresh;
-  if (status === "suspect") return `being confirmed: ${lastError?.message ?? "rejected"}`;
-  if (status === "outcome_unknown") return "a refresh's answer was lost; it is tried again";
+  if (grant.cause !== null) return grant.cause.message;
+  const { refreshStatus, lastError } = grant;
+  if (refreshStatus === "suspect") return `being confirmed: ${lastError?.message ?? "rejected"}`;
   if (lastError !== null) return lastError.message;
-  if (grant.refresh_token.fingerprint === null) return "no refresh token: ends with its access token";
-  if (grant.missing_scopes.length > 0) return `not granted: ${grant.missing_scopes.join(" ")}`;
-  if (grant.reconsent_by !== null && Date.parse(grant.reconsent_by) < now) return "refresh token has run out";
+  if (refreshStatus === "outcome_unknown") return "a refresh's answer was lost; it is tried again";
+  if (grant.refreshFingerprint === null) return "no refresh token: ends with its access token";
+  if (!grant.hasAllScopes && grant.generation > 0) return "not all scopes that were asked for are granted";
+  if (grant.refreshExpiresAt !== null && grant.refreshExpiresAt < now) return "the refresh token has run out";
   return "";
 }
 
 /** A state in its colour. */
-export function colouredState(grant: GrantDocument, now: number): string {
-  const { state, refresh } = grant;
-  if (state === "active" && troubleOf(grant, now) === "") return pc.green("active");
-  if (state === "active") return pc.yellow(refresh.status === "idle" ? "active" : refresh.status);
+export function colouredState(grant: GrantStanding, trouble: string): string {
+  const { state, refreshStatus } = grant;
+  if (state === "active" && trouble === "") return pc.green("active");
+  if (state === "active") return pc.yellow(refreshStatus === "idle" ? "active" : refreshStatus);
   if (state === "reauthorization_required") return pc.red("consent needed");
   return state === "suspended" ? pc.yellow(state) : pc.dim(state);
 }
 
 /** Days left, red under 7, yellow under 21. */
-export function colouredLeft(instant: string | null, now: number): string {
-  const text = timeLeft(instant, now);
-  if (instant === null) return pc.dim(text);
-  const days = (Date.parse(instant) - now) / DAY;
-  if (days < 7) return pc.red(text);
-  return days < 21 ? pc.yellow(text) : text;
+export function colouredLeft(end: number | null, now: number): string {
+  const text = timeLeft(end, now);
+  if (end === null) return pc.dim(text);
+  if (end - now < 7 * DAY) return pc.red(text);
+  return end - now < 21 * DAY ? pc.yellow(text) : text;
 }
 
 /** A whole grant for a person. */
-export function describeGrant(grant: GrantDocument, now: number): string {
+export function describeGrant(grant: Grant, facts: GrantFacts, now: number): string {
   const { account } = grant;
+  const standing = standingOf(grant);
+  const trouble = troubleOf(standing, now);
+  const status = grant.state === "active" ? pc.dim(` (refresh: ${shownRefreshStatus(grant, now)})`) : "";
   const pairs: [string, string][] = [
     ["Grant", grant.name],
-    [
-      "State",
-      `${colouredState(grant, now)}${grant.state === "active" ? pc.dim(` (${grant.refresh.status})`) : ""}`,
-    ],
-    ["Integration", `${grant.integration} (${grant.provider})`],
+    ["State", colouredState(standing, trouble) + status],
+    ["Integration", `${facts.integration} (${facts.provider})`],
   ];
   if (account !== null)
-    pairs.push(["Granted by", [account.display_name, account.email].filter(Boolean).join(", ")]);
+    pairs.push(["Granted by", [account.displayName, account.email].filter(Boolean).join(", ")]);
   pairs.push(["Scopes", grant.scopes.join(" ") || "none"]);
-  if (grant.missing_scopes.length > 0) pairs.push(["Not granted", pc.yellow(grant.missing_scopes.join(" "))]);
+  const missing = grant.generation === 0 ? [] : missingScopes(grant.requestedScopes, grant.scopes);
+  if (missing.length > 0) pairs.push(["Not granted", pc.yellow(missing.join(" "))]);
   pairs.push(
-    ["Access token", untilText(grant.access_token.expires_at, now)],
-    ["Refresh token", grant.refresh_token.fingerprint === null ? "none" : untilText(grant.reconsent_by, now)],
-    ["Consent again by", moment(grant.reconsent_by)],
-    ["Next refresh", moment(grant.refresh.next_attempt_at)],
+    ["Access token", grant.accessToken === null ? "none" : untilText(grant.accessExpiresAt, now)],
+    ["Refresh token", grant.refreshToken === null ? "none" : untilText(grant.refreshExpiresAt, now)],
+    ["Consent again by", moment(grant.refreshExpiresAt)],
+    ["Next refresh", moment(grant.nextAttemptAt)],
     ["Generation", `${grant.generation}${pc.dim(fingerprintText(grant))}`],
-    ["Last refreshed", moment(grant.last_refreshed_at)],
-    ["Last used", moment(grant.last_used_at)],
+    ["Last refreshed", moment(grant.lastRefreshedAt)],
+    ["Last used", moment(grant.lastUsedAt)],
   );
-  const trouble = troubleOf(grant, now);
   if (trouble !== "") pairs.push(["Trouble", pc.yellow(trouble)]);
-  const remedy = grant.remedy ?? grant.refresh.last_error?.remedy ?? null;
+  const remedy = grant.cause?.remedy ?? grant.lastError?.remedy ?? null;
   if (remedy !== null) pairs.push(["What to do", remedy]);
   return fields(pairs);
 }
 
-function untilText(instant: string | null, now: number): string {
-  return instant === null ? "end not known" : `until ${moment(instant)} (${timeLeft(instant, now)})`;
+function untilText(end: number | null, now: number): string {
+  return end === null ? "end not known" : `until ${moment(end)} (${timeLeft(end, now)})`;
 }
 
-function fingerprintText(grant: GrantDocument): string {
-  const { fingerprint } = grant.access_token;
-  return fingerprint === null ? "" : ` (access token ${fingerprint})`;
+function fingerprintText({ accessFingerprint }: Grant): string {
+  return accessFingerprint === null ? "" : ` (access token ${accessFingerprint})`;
 }

@@ -85,6 +85,28 @@ export interface Grant {
   readonly lastUsedAt: number | null;
 }
 
+/** How a grant stands, for lists of many: no sealed value, nothing that is seldom looked at. */
+export type GrantStanding = Pick<
+  Grant,
+  | "name"
+  | "state"
+  | "cause"
+  | "generation"
+  | "accessExpiresAt"
+  | "refreshFingerprint"
+  | "refreshExpiresAt"
+  | "refreshStatus"
+  | "lastError"
+> & {
+  /** Whether everything that was asked for was granted. */
+  readonly hasAllScopes: boolean;
+};
+
+/** How one grant stands. */
+export function standingOf(grant: Grant): GrantStanding {
+  return { ...grant, hasAllScopes: missingScopes(grant.requestedScopes, grant.scopes).length === 0 };
+}
+
 /** What of a grant may change; a transition names the fields it changes and no others. */
 export type GrantChange = Partial<Omit<Grant, "id" | "createdAt" | "leaseFence">>;
 
@@ -95,7 +117,10 @@ export function stateWhenReleased(grant: Grant): GrantState {
 }
 
 /** The refresh status as shown: `idle` turns into `due` by the clock. */
-export function shownRefreshStatus(grant: Grant, now: number): RefreshStatus {
+export function shownRefreshStatus(
+  grant: Pick<Grant, "state" | "refreshStatus" | "nextAttemptAt">,
+  now: number,
+): RefreshStatus {
   const { refreshStatus, nextAttemptAt, state } = grant;
   const isDue = refreshStatus === "idle" && nextAttemptAt !== null && nextAttemptAt <= now;
   return isDue && state === "active" ? "due" : refreshStatus;

@@ -11,9 +11,11 @@ export function exchangeFailure(outcome: Failure, name: string): GrantkeeperErro
     case "integration_rejected":
       return refused("integration_misconfigured", outcome.refusal);
     case "unavailable": {
-      if (outcome.refusal !== null) return refused("provider_refused", outcome.refusal);
+      const isLimited = outcome.reason === "rate_limited";
+      if (outcome.refusal !== null)
+        return refused(isLimited ? "rate_limited" : "provider_refused", outcome.refusal);
       const code = outcome.reason === "unrecognised_refusal" ? "provider_refused" : "provider_unreachable";
-      return new GrantkeeperError(outcome.reason === "rate_limited" ? "rate_limited" : code, outcome.detail, {
+      return new GrantkeeperError(isLimited ? "rate_limited" : code, outcome.detail, {
         remedy: `Wait a little, then begin again with: grantkeeper connect ${name}.`,
         provider: outcome.answer ?? undefined,
       });
@@ -31,7 +33,7 @@ export function exchangeFailure(outcome: Failure, name: string): GrantkeeperErro
 }
 
 function refused(
-  code: "provider_refused" | "integration_misconfigured",
+  code: "provider_refused" | "integration_misconfigured" | "rate_limited",
   refusal: Extract<Failure, { kind: "grant_rejected" }>["refusal"],
 ): GrantkeeperError {
   return new GrantkeeperError(code, refusal.message, { remedy: refusal.remedy, provider: refusal.answer });

@@ -1,6 +1,6 @@
 import type { AuthorizationRequest } from "../core/authorization-request.ts";
 import type { Event, EventDraft } from "../core/events.ts";
-import type { Grant, GrantChange } from "../core/grant.ts";
+import type { Grant, GrantChange, GrantStanding } from "../core/grant.ts";
 import type { Incident, Integration } from "../core/integration.ts";
 import type { SealContext, Sealed } from "../core/sealed.ts";
 import type { Send } from "../oauth/send.ts";
@@ -140,6 +140,8 @@ export interface GrantStore {
   readonly grantById: (id: string) => Promise<Grant | null>;
   /** All, ordered by name. */
   readonly grants: () => Promise<Grant[]>;
+  /** How all stand, ordered by name. */
+  readonly standings: () => Promise<GrantStanding[]>;
   /** @throws {GrantkeeperError} `conflict` where the name is taken. */
   readonly addGrant: (grant: Grant, events: readonly EventDraft[]) => Promise<void>;
   /** Null, and nothing written, where the expectation does not hold. */

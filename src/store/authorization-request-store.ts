@@ -1,13 +1,15 @@
 import type { AuthorizationRequest } from "../core/authorization-request.ts";
 import { quote } from "../core/names.ts";
 import type { AuthorizationRequestStore } from "../keeper/ports.ts";
-import { fromRow, GRANT_COLUMNS, REQUEST_COLUMNS, toColumns } from "./columns.ts";
-import type { Database, Row } from "./database.ts";
+import { rowReader, GRANT_COLUMNS, REQUEST_COLUMNS, toColumns } from "./columns.ts";
+import type { Database } from "./database.ts";
 import { addEvent } from "./event-store.ts";
 import { insert, readOne, refusingDuplicates } from "./statements.ts";
 
 /** A used or expired request is kept a day, so that a late callback is told what happened to it. */
 const KEEP_EXPIRED_REQUESTS = 24 * 60 * 60 * 1000;
+
+const asRequest = rowReader<AuthorizationRequest>(REQUEST_COLUMNS);
 
 /** Authorizations that were begun, in the database. */
 export function createAuthorizationRequestStore(database: Database): AuthorizationRequestStore {
@@ -47,8 +49,4 @@ export function createAuthorizationRequestStore(database: Database): Authorizati
       return rows.map(asRequest);
     },
   };
-}
-
-function asRequest(row: Row): AuthorizationRequest {
-  return fromRow<AuthorizationRequest>(REQUEST_COLUMNS, row);
 }

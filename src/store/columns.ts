@@ -72,13 +72,30 @@ export const REQUEST_COLUMNS = {
   usedAt: ["used_at", "plain"],
 } satisfies Columns<AuthorizationRequest>;
 
-/** A row as its record. What the schema guarantees is not checked again. */
-export function fromRow<T extends object>(columns: Columns<T>, row: Row): T {
-  const entries = Object.entries<readonly [string, Form]>(columns).map(([field, [column, form]]) => {
-    const value = row[column] ?? null;
-    return [field, form === "json" && typeof value === "string" ? JSON.parse(value) : value];
-  });
-  return Object.fromEntries(entries) as T;
+/** Makes the function that turns a row into its record. What the schema guarantees is not checked again. */
+export function rowReader<T extends object>(columns: Columns<T>): (row: Row) => T {
+  const fields = Object.entries<readonly [string, Form]>(columns);
+  return (row) => {
+    const record: Record<string, unknown> = {};
+    for (const [field, [column, form]] of fields) {
+      const value = row[column] ?? null;
+      record[field] = form === "json" && typeof value === "string" ? parseJson(value) : value;
+    }
+    return record as T;
+  };
+}
+
+const PARSED_KEPT = 64;
+const parsed = new Map<string, unknown>();
+
+/** Thousands of rows have the same few lists of scopes; records are read-only, so they can share them. */
+function parseJson(text: string): unknown {
+  const known = parsed.get(text);
+  if (known !== undefined) return known;
+  const value: unknown = JSON.parse(text);
+  if (parsed.size >= PARSED_KEPT) parsed.clear();
+  parsed.set(text, value);
+  return value;
 }
 
 /** Some of a record's fields as columns and values, in the order given. */

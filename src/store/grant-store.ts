@@ -1,10 +1,12 @@
-import type { Grant } from "../core/grant.ts";
+import type { Grant, GrantStanding } from "../core/grant.ts";
 import { quote } from "../core/names.ts";
 import type { Claim, Failpoint, GrantStore, GrantWrite, HandOut } from "../keeper/ports.ts";
-import { assignments, fromRow, GRANT_COLUMNS, toColumns } from "./columns.ts";
-import type { Database, Row, Transaction, Value } from "./database.ts";
+import { assignments, rowReader, GRANT_COLUMNS, toColumns } from "./columns.ts";
+import type { Database, Transaction, Value } from "./database.ts";
 import { addEvent } from "./event-store.ts";
 import { insert, readOne, refusingDuplicates } from "./statements.ts";
+
+const asGrant = rowReader<Grant>(GRANT_COLUMNS);
 
 /** Grants in the database, their leases, and who was handed their tokens. */
 export function createGrantStore(database: Database, failpoint: Failpoint): GrantStore {
@@ -15,6 +17,7 @@ export function createGrantStore(database: Database, failpoint: Failpoint): Gran
       const rows = await database.read(({ query }) => query("select * from grants order by name"));
       return rows.map(asGrant);
     },
+    standings: () => readStandings(database),
     addGrant: (grant, events) =>
       refusingDuplicates(`A grant named ${quote(grant.name)}`, () =>
         database.write(async (transaction) => {
@@ -82,10 +85,6 @@ function keepingHeld(pairs: readonly [string, Value][]): string {
   );
 }
 
-function asGrant(row: Row): Grant {
-  return fromRow<Grant>(GRANT_COLUMNS, row);
-}
-
 async function claim(
   database: Database,
   { id, owner, now, lease, generation, takeOverFrom }: Claim,
@@ -131,4 +130,50 @@ async function recordHandOut(
     await addEvent(transaction, firstEvent);
     return true;
   });
+}
+
+/** The functions by which a database makes one JSON text of many rows. */
+const AS_ONE_VALUE = {
+  sqlite: (columns: string) => `json_group_array(json_array(${columns}))`,
+  postgres: (columns: string) => `json_agg(json_build_array(${columns}))::text`,
+};
+
+/** What a row of the list has, in this order. Documents come as texts within. */
+type StandingRow = readonly [
+  name: string,
+  state: GrantStanding["state"],
+  cause: string | null,
+  generation: number,
+  accessExpiresAt: number | null,
+  refreshFingerprint: string | null,
+  refreshExpiresAt: number | null,
+  refreshStatus: GrantStanding["refreshStatus"],
+  lastError: string | null,
+  hasAllScopes: number | boolean,
+];
+
+const STANDING_NAMES = `name, state, cause, generation, access_expires_at, refresh_fingerprint,
+  refresh_expires_at, refresh_status, last_error, has_all_scopes`;
+
+const STANDING_COLUMNS = `name, state, cause, generation, access_expires_at, refresh_fingerprint,
+  refresh_expires_at, refresh_status, last_error, scopes = requested_scopes as has_all_scopes`;
+
+/** All rows as one value: thousands of them then cross from the database into objects in one step. */
+async function readStandings(database: Database): Promise<GrantStanding[]> {
+  const list = AS_ONE_VALUE[database.dialect](STANDING_NAMES);
+  const text = `select ${list} as list from (select ${STANDING_COLUMNS} from grants order by name) as ordered`;
+  const rows = await database.read(({ query }) => query(text));
+  const standings = JSON.parse(String(rows[0]?.["list"] ?? "[]")) as readonly StandingRow[];
+  return standings.map((row) => ({
+    name: row[0],
+    state: row[1],
+    cause: row[2] === null ? null : (JSON.parse(row[2]) as Grant["cause"]),
+    generation: row[3],
+    accessExpiresAt: row[4],
+    refreshFingerprint: row[5],
+    refreshExpiresAt: row[6],
+    refreshStatus: row[7],
+    lastError: row[8] === null ? null : (JSON.parse(row[8]) as Grant["lastError"]),
+    hasAllScopes: Boolean(row[9]),
+  }));
 }

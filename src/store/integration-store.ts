@@ -2,10 +2,12 @@ import { GrantkeeperError } from "../core/errors.ts";
 import type { Integration } from "../core/integration.ts";
 import { quote } from "../core/names.ts";
 import type { IntegrationStore } from "../keeper/ports.ts";
-import { assignments, fromRow, INTEGRATION_COLUMNS, toColumns } from "./columns.ts";
-import type { Database, Row } from "./database.ts";
+import { assignments, rowReader, INTEGRATION_COLUMNS, toColumns } from "./columns.ts";
+import type { Database } from "./database.ts";
 import { addEvent } from "./event-store.ts";
 import { insert, readOne, refusingDuplicates } from "./statements.ts";
+
+const asIntegration = rowReader<Integration>(INTEGRATION_COLUMNS);
 
 /** Client registrations in the database. */
 export function createIntegrationStore(database: Database): IntegrationStore {
@@ -57,10 +59,6 @@ export function createIntegrationStore(database: Database): IntegrationStore {
         await addEvent(transaction, event);
       }),
   };
-}
-
-function asIntegration(row: Row): Integration {
-  return fromRow<Integration>(INTEGRATION_COLUMNS, row);
 }
 
 function stillUsed(grants: readonly string[]): GrantkeeperError {

@@ -105,7 +105,7 @@ type Statement = ReturnType<InstanceType<Driver>["prepare"]>;
 function connect(DatabaseSync: Driver, file: string) {
   makePrivate(file);
   const database = new DatabaseSync(file, { timeout: BUSY_TIMEOUT });
-  const statements = new Map<string, Statement>();
+  const statements = new Map<string, Prepared>();
   let durability: Durability = "full";
   try {
     // The mode is written into the file: a database that may be someone else's keeps its own.
@@ -116,18 +116,20 @@ function connect(DatabaseSync: Driver, file: string) {
     database.close();
     throw error;
   }
-  const prepared = (text: string): Statement => {
+  const prepared = (text: string): Prepared => {
     const known = statements.get(text);
     if (known !== undefined) return known;
-    const statement = database.prepare(text);
-    statements.set(text, statement);
-    return statement;
+    const made = prepare(database.prepare(text));
+    statements.set(text, made);
+    return made;
   };
   return {
     exec: (text: string) => database.exec(text),
     query: (text: string, values: readonly Value[]) => {
-      if (values.length === 0) return prepared(text).all() as Row[];
-      return prepared(text).all(Object.fromEntries(values.map((value, i) => [`$${i + 1}`, value]))) as Row[];
+      const { statement, names } = prepared(text);
+      const named = Object.fromEntries(values.map((value, i) => [`$${i + 1}`, value]));
+      const found: unknown[] = values.length === 0 ? statement.all() : statement.all(named);
+      return names === null ? (found as Row[]) : (found as Value[][]).map((row) => asObject(names, row));
     },
     setDurability: (wanted: Durability) => {
       if (wanted === durability) return;
@@ -146,6 +148,27 @@ function connect(DatabaseSync: Driver, file: string) {
 function isOursOrNew(database: InstanceType<Driver>): boolean {
   const tables = database.prepare("select name from sqlite_master where type = 'table'").all() as Row[];
   return tables.length === 0 || tables.some(({ name }) => name === "meta");
+}
+
+interface Prepared {
+  readonly statement: Statement;
+  /** Its columns, where rows come as arrays. */
+  readonly names: readonly string[] | null;
+}
+
+/** Objects made by the driver, field by field across the language border, take five times as long as arrays. */
+function prepare(statement: Statement): Prepared {
+  if (typeof statement.setReturnArrays !== "function") return { statement, names: null };
+  statement.setReturnArrays(true);
+  return { statement, names: statement.columns().map(({ name }) => name) };
+}
+
+function asObject(names: readonly string[], values: readonly Value[]): Row {
+  const row: Record<string, Value> = {};
+  names.forEach((name, i) => {
+    row[name] = values[i] ?? null;
+  });
+  return row;
 }
 
 function closeQuietly(handle: Handle | null): null {

@@ -14,7 +14,7 @@ import { leavesOf, programTree } from "./program.ts";
 const COMMANDS = readPage("docs/commands.md");
 const ERRORS = readPage("docs/errors.md");
 const EMULATOR = readPage("docs/emulator.md");
-const LEAVES = leavesOf(programTree());
+const LEAVES = leavesOf(await programTree());
 
 /** Options that `docs/commands.md` says once for all. */
 const COMMON = ["--json", "--help"];

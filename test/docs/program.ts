@@ -12,7 +12,7 @@ export interface Leaf {
 const IO = processIo();
 
 /** A fresh tree. */
-export function programTree(): Command {
+export function programTree(): Promise<Command> {
   return buildProgram({ io: IO, exitCode: 0 });
 }
 
@@ -27,7 +27,7 @@ export function leavesOf(command: Command, path: readonly string[] = []): Leaf[]
 /** Why the program's own parser refuses these words, or null. */
 export async function refusalOf(words: readonly string[]): Promise<string | null> {
   const said: string[] = [];
-  const program = programTree();
+  const program = await programTree();
   const adopt = (command: Command): void => {
     command.exitOverride();
     command.configureOutput({ writeOut: () => {}, writeErr: (text) => said.push(text.trim()) });

@@ -1,3 +1,4 @@
+import { writeFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { GrantkeeperError } from "../../src/core/errors.ts";
 import { getToken } from "../../src/keeper/get-token.ts";
@@ -39,7 +40,7 @@ async function heldRefresh(rig: Rig, holds: "answer" | "request" = "answer") {
   const hold = rig.emulator.fault({ on: "refresh", kind: "hold", holds });
   const asked = get(rig);
   await rig.emulator.waitFor(({ fault }) => fault === "hold");
-  return { asked, release: hold.release };
+  return { asked, release: () => hold.release() };
 }
 
 async function reconsent(rig: Rig) {
@@ -160,7 +161,14 @@ describe("a holder that has ended", () => {
   test("where that is not certain, its lease is waited for", async () => {
     const rig = await openRig(EXPIRED);
     const before = await rig.grant();
-    const claim = { id: before.id, owner: "far", now: START, lease: 90_000, generation: 1, takeOverFrom: null };
+    const claim = {
+      id: before.id,
+      owner: "far",
+      now: START,
+      lease: 90_000,
+      generation: 1,
+      takeOverFrom: null,
+    };
     await rig.ports.store.claim(claim);
     expect(await get(rig)).toMatchObject({ generation: 2 });
     expect(rig.clock.now()).toBeGreaterThanOrEqual(START + 90_000);
@@ -223,11 +231,7 @@ describe("the fence", () => {
 
   test("a failure under a lost lease changes nothing", async () => {
     const rig = await openRig(EXPIRED);
-    rig.emulator.fault({ on: "refresh", kind: "delay", ms: 0 });
-    const { asked, release } = await (async () => {
-      rig.emulator.clearFaults();
-      return heldRefresh(rig, "request");
-    })();
+    const { asked, release } = await heldRefresh(rig, "request");
     rig.clock.advance(91_000);
     const { id } = await rig.grant();
     const now = rig.clock.now();
@@ -402,7 +406,6 @@ describe("the store fails when the delivered tokens are to be saved", () => {
   test("one spool file that does not open keeps nobody from working", async () => {
     let isFailing = true;
     const rig = await failing((method) => method === "changeGrant" && isFailing);
-    const { writeFileSync } = await import("node:fs");
     await get(rig);
     writeFileSync(`${rig.home}/spool/000000000000001-damaged.sealed`, "1.00000000.AAAA");
     isFailing = false;
@@ -453,7 +456,9 @@ describe("handing out", () => {
     await getToken({ ...rig.ports, actor: "another" }, "g", 300);
     await refreshNow(rig.ports, "g");
     await get(rig);
-    expect((await rig.events("token_handed_out")).map(({ generation, actor }) => [generation, actor])).toEqual([
+    expect(
+      (await rig.events("token_handed_out")).map(({ generation, actor }) => [generation, actor]),
+    ).toEqual([
       [1, "test"],
       [1, "another"],
       [2, "test"],

@@ -31,7 +31,8 @@ async function migrate(): Promise<string> {
 async function dieInside(): Promise<string> {
   const database = openSqlite({ file, clock, random, driver: "bundled" });
   await database.write(async ({ query }) => {
-    for (let i = 0; i < Number(number); i++) await query("update counter set n = n + 1000, text = $1", ["x".repeat(9000)]);
+    for (let i = 0; i < Number(number); i++)
+      await query("update counter set n = n + 1000, text = $1", ["x".repeat(9000)]);
     process.kill(process.pid, "SIGKILL");
     await new Promise(() => undefined);
   });

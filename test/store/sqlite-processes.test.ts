@@ -1,7 +1,9 @@
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import type * as sqlite from "@photostructure/sqlite";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { integrityOf } from "../reliability/bench.ts";
 import type { Database } from "../../src/store/database.ts";
@@ -43,11 +45,11 @@ interface Ended {
 }
 
 function child(...words: string[]): Promise<Ended> {
-  const process_ = spawn(process.execPath, [CHILD, ...words], { stdio: ["ignore", "pipe", "pipe"] });
+  const started = spawn(process.execPath, [CHILD, ...words], { stdio: ["ignore", "pipe", "pipe"] });
   const said = { stdout: "", stderr: "" };
-  process_.stdout.setEncoding("utf8").on("data", (text: string) => (said.stdout += text));
-  process_.stderr.setEncoding("utf8").on("data", (text: string) => (said.stderr += text));
-  return new Promise((resolve) => process_.on("close", (code, signal) => resolve({ code, signal, ...said })));
+  started.stdout.setEncoding("utf8").on("data", (text: string) => (said.stdout += text));
+  started.stderr.setEncoding("utf8").on("data", (text: string) => (said.stderr += text));
+  return new Promise((resolve) => started.on("close", (code, signal) => resolve({ code, signal, ...said })));
 }
 
 async function withCounter(): Promise<Database> {
@@ -176,12 +178,7 @@ describe("databases that are not ours to use", () => {
   const digest = () => createHash("sha256").update(readFileSync(file)).digest("hex");
 
   test("one of another program is refused and left as it is, byte for byte", async () => {
-    const other = connect();
-    await other.write(({ query }) => query("create table accounts (id integer primary key, name text)"));
-    await other.write(({ query }) => query("insert into accounts values (1, 'x')"));
-    await other.read(({ query }) => query("select 1"));
-    await other.close();
-    await notWal(file);
+    foreignDatabase(file);
     const before = digest();
     await expect(prepareSchema(connect(), () => "x")).rejects.toMatchObject({
       code: "storage_unavailable",
@@ -212,13 +209,14 @@ describe("databases that are not ours to use", () => {
       code: "storage_unavailable",
       message: `The store has schema version 99; this Grantkeeper knows versions up to ${SCHEMA_VERSION}.`,
     });
-    const [row] = await database.read(({ query }) => query("select value from meta where key = 'schema_version'"));
+    const [row] = await database.read(({ query }) =>
+      query("select value from meta where key = 'schema_version'"),
+    );
     expect(row?.["value"]).toBe("99");
   });
 
   test("a file that is no database is refused and left as it is", async () => {
     await connect().close();
-    const { mkdirSync } = await import("node:fs");
     mkdirSync(join(home.path, "deep"), { recursive: true });
     writeFileSync(file, "not a database, but long enough to look like one ".repeat(100));
     const before = digest();
@@ -234,7 +232,9 @@ describe("databases that are not ours to use", () => {
         database.write((transaction) =>
           work({
             query: (text, values) =>
-              text.includes("create table hand_outs") ? Promise.reject(new Error("cut")) : transaction.query(text, values),
+              text.includes("create table hand_outs")
+                ? Promise.reject(new Error("cut"))
+                : transaction.query(text, values),
           }),
         ),
     };
@@ -262,7 +262,12 @@ test("files are 0600 and directories 0700 under umask 000", async () => {
     const spool = createFileSpool(join(home.path, "spool"), createSealer(random.bytes(32)), () => 1);
     await spool.put({ id: "a", write: { id: "g", expect: { generation: 1 }, change: {}, events: [] } });
     const modeOf = (path: string) => (statSync(path).mode & 0o777).toString(8);
-    for (const path of [file, `${file}-wal`, `${file}-shm`, join(home.path, "spool", "000000000000001-a.sealed")]) {
+    for (const path of [
+      file,
+      `${file}-wal`,
+      `${file}-shm`,
+      join(home.path, "spool", "000000000000001-a.sealed"),
+    ]) {
       expect([path, modeOf(path)]).toEqual([path, "600"]);
     }
     for (const path of [join(home.path, "deep"), join(home.path, "spool")]) {
@@ -273,13 +278,12 @@ test("files are 0600 and directories 0700 under umask 000", async () => {
   }
 });
 
-/** As most programs leave their databases. */
-async function notWal(path: string): Promise<void> {
-  const { createRequire } = await import("node:module");
-  const { DatabaseSync } = createRequire(import.meta.url)("@photostructure/sqlite") as {
-    DatabaseSync: typeof import("@photostructure/sqlite").DatabaseSync;
-  };
+/** As most programs make theirs: no WAL. */
+function foreignDatabase(path: string): void {
+  mkdirSync(dirname(path), { recursive: true });
+  const { DatabaseSync } = createRequire(import.meta.url)("@photostructure/sqlite") as typeof sqlite;
   const database = new DatabaseSync(path);
-  database.exec("pragma journal_mode = delete");
+  database.exec("create table accounts (id integer primary key, name text)");
+  database.exec("insert into accounts values (1, 'x')");
   database.close();
 }

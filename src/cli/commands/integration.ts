@@ -114,7 +114,7 @@ function defineList(parent: Command, session: Session): void {
           one.name,
           one.provider,
           `${one.client_id.slice(0, 12)}${one.client_id.length > 12 ? "…" : ""}`,
-          one.incident === null ? "ok" : `refused since ${moment(one.incident.since)}`,
+          one.incident === null ? "ok" : `refused since ${moment(parseInstant(one.incident.since))}`,
         ]);
         return table(["INTEGRATION", "PROVIDER", "CLIENT ID", "STATE"], rows);
       });
@@ -179,7 +179,7 @@ function describe(integration: ReturnType<typeof integrationDocument>): string {
   const { incident } = integration;
   if (incident !== null) {
     pairs.push(
-      ["Trouble", `${incident.message} (since ${moment(incident.since)})`],
+      ["Trouble", `${incident.message} (since ${moment(parseInstant(incident.since))})`],
       ["What to do", incident.remedy],
     );
   }
@@ -190,4 +190,8 @@ function nothingGiven(): GrantkeeperError {
   return new GrantkeeperError("invalid_request", "Nothing to change was given.", {
     remedy: "Name what changes, as in --client-secret-file F or --redirect-uri URI.",
   });
+}
+
+function parseInstant(instant: string | null): number | null {
+  return instant === null ? null : Date.parse(instant);
 }

@@ -26,7 +26,7 @@ export function defineRefresh(program: Command, session: Session): void {
       // The token document without the token: printing that is what `token` is for.
       const { access_token: _secret, ...document } = tokenDocument(grant, "", null, now);
       present(session, options, document, () => {
-        const until = `${moment(document.expires_at)} (${timeLeft(document.expires_at, now)} left)`;
+        const until = `${moment(grant.accessExpiresAt)} (${timeLeft(grant.accessExpiresAt, now)} left)`;
         return `Refreshed ${name}: generation ${grant.generation}, access token until ${until}.`;
       });
     }),

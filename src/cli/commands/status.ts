@@ -1,13 +1,20 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { pc } from "../colours.ts";
-import { type GrantDocument, grantDocument } from "../../core/grant.ts";
+import {
+  type Grant,
+  type GrantDocument,
+  grantDocument,
+  type GrantStanding,
+  standingOf,
+} from "../../core/grant.ts";
 import { findGrant, grantFacts } from "../../keeper/find.ts";
 import type { Ports } from "../../keeper/ports.ts";
 import { type CommonOptions, defineCommand, present, type Session, withKeeper } from "../command.ts";
-import { documentOf } from "../grant-result.ts";
+import { presentGrant } from "../grant-result.ts";
 import { checkGrants } from "../status-check.ts";
 import { table } from "../table.ts";
-import { colouredLeft, colouredState, describeGrant, moment, troubleOf } from "../wording.ts";
+import { wrap } from "../wrap.ts";
+import { colouredLeft, colouredState, troubleOf } from "../wording.ts";
 
 interface Options extends CommonOptions {
   readonly check?: boolean;
@@ -36,25 +43,43 @@ export function defineStatus(program: Command, session: Session): void {
     .action((name: string | undefined, options: Options) =>
       withKeeper(session, options, async ({ keeper }) => {
         const { ports } = keeper;
-        const now = ports.clock.now();
-        const grants =
+        const standings =
           name === undefined
-            ? await allDocuments(ports)
-            : [await documentOf(ports, await findGrant(ports, name))];
-        const [only] = grants;
-        const document = name === undefined ? { grants } : only;
-        present(session, options, document, () =>
-          name !== undefined && only !== undefined ? describeGrant(only, now) : overview(grants, now),
-        );
-        if (options.check === true) session.exitCode = checkGrants(grants, now, options.within);
+            ? await showAll(session, options, ports)
+            : [await showOne(session, options, ports, name)];
+        if (options.check === true)
+          session.exitCode = checkGrants(standings, ports.clock.now(), options.within);
       }),
     );
 }
 
-async function allDocuments(ports: Ports): Promise<GrantDocument[]> {
+async function showOne(
+  session: Session,
+  options: Options,
+  ports: Ports,
+  name: string,
+): Promise<GrantStanding> {
+  const grant = await findGrant(ports, name);
+  await presentGrant(session, options, ports, grant, null);
+  return standingOf(grant);
+}
+
+async function showAll(session: Session, options: Options, ports: Ports): Promise<readonly GrantStanding[]> {
+  const now = ports.clock.now();
+  if (options.json === true) {
+    const grants = await ports.store.grants();
+    present(session, options, { grants: await documentsOf(ports, grants) }, () => "");
+    return grants.map(standingOf);
+  }
+  const standings = await ports.store.standings();
+  present(session, options, null, () => overview(standings, now));
+  return standings;
+}
+
+async function documentsOf(ports: Ports, grants: readonly Grant[]): Promise<GrantDocument[]> {
   const integrations = new Map((await ports.store.integrations()).map((one) => [one.id, one]));
   const now = ports.clock.now();
-  return (await ports.store.grants()).flatMap((grant) => {
+  return grants.flatMap((grant) => {
     const integration = integrations.get(grant.integrationId);
     if (integration === undefined) return [];
     const facts = grantFacts({ integration, profile: ports.profile(integration.provider) });
@@ -62,23 +87,25 @@ async function allDocuments(ports: Ports): Promise<GrantDocument[]> {
   });
 }
 
-function overview(grants: readonly GrantDocument[], now: number): string {
+function overview(grants: readonly GrantStanding[], now: number): string {
   if (grants.length === 0) {
     return "There are no grants yet. Make one with: grantkeeper connect NAME --integration I";
   }
-  const rows = grants.map((grant) => [
-    grant.name,
-    colouredState(grant, now),
-    grant.generation === 0 ? "" : colouredLeft(grant.access_token.expires_at, now),
-    grant.generation === 0 || grant.reconsent_by === null
-      ? ""
-      : `${moment(grant.reconsent_by).slice(0, 10)} (${colouredLeft(grant.reconsent_by, now)})`,
-  ]);
+  const troubles: string[] = [];
+  const rows = grants.map((grant) => {
+    const trouble = troubleOf(grant, now);
+    if (trouble !== "")
+      troubles.push(`${pc.yellow("!")} ${wrap(`${grant.name}: ${trouble}`, 2).trimStart()}`);
+    const { name, generation, accessExpiresAt, refreshExpiresAt } = grant;
+    const state = colouredState(grant, trouble);
+    if (generation === 0) return [name, state];
+    const again =
+      refreshExpiresAt === null
+        ? ""
+        : `${new Date(refreshExpiresAt).toISOString().slice(0, 10)} (${colouredLeft(refreshExpiresAt, now)})`;
+    return [name, state, colouredLeft(accessExpiresAt, now), again];
+  });
   const list = table(["GRANT", "STATE", "TOKEN LEFT", "CONSENT AGAIN BY"], rows);
-  const troubles = grants
-    .map((grant) => [grant.name, troubleOf(grant, now)] as const)
-    .filter(([, trouble]) => trouble !== "")
-    .map(([name, trouble]) => `${pc.yellow("!")} ${name}: ${trouble}`);
   return troubles.length === 0 ? list : `${list}\n\n${troubles.join("\n")}`;
 }
 
