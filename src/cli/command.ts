@@ -38,7 +38,7 @@ export function defineCommand(parent: Command, { usage, summary, examples, notes
   const more = notes === undefined ? "" : `\n${notes}\n`;
   return command.addHelpText(
     "after",
-    `${more}\n${examples.length === 1 ? "Example" : "Examples"}:\n${shown}`,
+    `${more}\n${examples.length === 1 ? "Example" : "Examples"}:\n${shown}\n`,
   );
 }
 

@@ -63,7 +63,7 @@ async function inside({ ports, keyId }: OpenKeeper): Promise<Finding[]> {
   const findings = [ok("master key", keyId)];
   const grants = await ports.store.grants();
   findings.push(
-    ok("store", `${grants.length} grants, ${(await ports.store.integrations()).length} integrations`),
+    ok("store", `grants: ${grants.length}, integrations: ${(await ports.store.integrations()).length}`),
   );
   const now = ports.clock.now();
   for (const grant of grants) {

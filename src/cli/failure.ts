@@ -1,4 +1,10 @@
-import { ERROR_CODES, errorDocument, type GrantkeeperError, toGrantkeeperError } from "../core/errors.ts";
+import {
+  ERROR_CODES,
+  errorDocument,
+  type GrantkeeperError,
+  type ProviderAnswer,
+  toGrantkeeperError,
+} from "../core/errors.ts";
 import { type Io, printJson, tell } from "./io.ts";
 
 /** Prints a failure where its reader looks for it, and returns the exit code. */
@@ -14,14 +20,18 @@ function describe(io: Io, error: GrantkeeperError): void {
   tell(io, `Error: ${error.message}`);
   const { provider } = error;
   if (provider !== undefined) {
-    const parts = [`HTTP ${provider.status}`, provider.error, provider.errorDescription].filter(
-      (part) => part !== null,
-    );
-    tell(io, `  The provider said: ${parts.join(", ")}.`);
+    tell(io, `  The provider said: ${inItsWords(provider, error.message)}.`);
     if (provider.trackingId !== null) tell(io, `  Tracking id, for its support: ${provider.trackingId}`);
   }
   if (error.remedy !== undefined) tell(io, `  What to do: ${error.remedy}`);
   tell(io, `  (${error.code})`);
+}
+
+/** Status, code and text, without a text that our own sentence has said already. */
+function inItsWords({ status, error, errorDescription }: ProviderAnswer, said: string): string {
+  const text = errorDescription?.replace(/[.\s]+$/, "") ?? "";
+  const isNew = text !== "" && text !== error && !said.includes(text);
+  return [`HTTP ${status}`, error, isNew ? text : null].filter((part) => part !== null).join(", ");
 }
 
 function debugText(error: GrantkeeperError): string {

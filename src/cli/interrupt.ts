@@ -24,13 +24,12 @@ export function deferInterrupts(io: Io): Interrupts {
   let isInterrupted = false;
   let abort: AbortController | null = null;
   const onSignal = (): void => {
-    if (abort !== null && !isSending) {
-      isInterrupted = true;
-      abort.abort();
-      return;
-    }
-    if (!isSending || isInterrupted) process.exit(INTERRUPTED);
+    const isFirst = !isInterrupted;
     isInterrupted = true;
+    if (abort === null && !isSending) process.exit(INTERRUPTED);
+    if (!isFirst) process.exit(INTERRUPTED);
+    abort?.abort();
+    if (!isSending) return;
     tell(io, "\nA request is at the provider: waiting for its answer, so that no token is lost.");
     tell(io, "Press Ctrl-C again to stop at once.");
   };

@@ -87,8 +87,8 @@ export function describeGrant(grant: Grant, facts: GrantFacts, now: number): str
     ["Consent again by", moment(grant.refreshExpiresAt)],
     ["Next refresh", moment(grant.nextAttemptAt)],
     ["Generation", `${grant.generation}${pc.dim(fingerprintText(grant))}`],
-    ["Last refreshed", moment(grant.lastRefreshedAt)],
-    ["Last used", moment(grant.lastUsedAt)],
+    ["Last refreshed", grant.lastRefreshedAt === null ? "never" : moment(grant.lastRefreshedAt)],
+    ["Last used", grant.lastUsedAt === null ? "never" : moment(grant.lastUsedAt)],
   );
   if (trouble !== "") pairs.push(["Trouble", pc.yellow(trouble)]);
   const remedy = grant.cause?.remedy ?? grant.lastError?.remedy ?? null;

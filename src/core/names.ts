@@ -21,6 +21,11 @@ function article(kind: "grant" | "integration"): string {
   return kind === "integration" ? "an integration" : "a grant";
 }
 
+/** A remedy with the grant's own name in the commands it names. */
+export function forGrant(remedy: string, name: string): string {
+  return remedy.replaceAll(/\bgrantkeeper (connect|refresh) NAME\b/g, `grantkeeper $1 ${name}`);
+}
+
 /** User text inside one of our sentences: quoted, one line, cut, control characters made visible. */
 export function quote(value: string): string {
   const flat = JSON.stringify(value.length > 80 ? `${value.slice(0, 77)}...` : value);

@@ -2,6 +2,7 @@ import type { ErrorCode } from "./errors.ts";
 import type { EventData, EventType } from "./events.ts";
 import { type Grant, type GrantChange, hasLife, type RefreshError } from "./grant.ts";
 import type { Incident } from "./integration.ts";
+import { forGrant } from "./names.ts";
 import type { RefreshOutcome } from "./outcome.ts";
 import { backoff, dueAt } from "./schedule.ts";
 import type { TokenSet } from "./token-set.ts";
@@ -87,7 +88,7 @@ type Arm<K extends Failure["kind"]> = Extract<Failure, { kind: K }>;
 function afterUnavailable(grant: Grant, outcome: Arm<"unavailable">, at: Circumstances): Aftermath {
   const attempts = grant.attempts + 1;
   const wait = outcome.retryAfter ?? backoff(attempts, at.random);
-  const error = refreshError(unavailableCode(outcome), outcome.detail, outcome, at.now);
+  const error = refreshError(grant, unavailableCode(outcome), outcome.detail, outcome, at.now);
   return {
     change: {
       ...failed(attempts, error, at.now),
@@ -117,7 +118,7 @@ function unavailableCode(outcome: Arm<"unavailable">): ErrorCode {
 function afterDoubt(grant: Grant, outcome: Arm<"in_doubt">, at: Circumstances): Aftermath {
   const attempts = grant.attempts + 1;
   const retryAtOnce = at.rotation !== "strict" && !at.isRetry;
-  const error = refreshError("provider_unreachable", outcome.detail, outcome, at.now);
+  const error = refreshError(grant, "provider_unreachable", outcome.detail, outcome, at.now);
   return {
     change: {
       ...failed(attempts, error, at.now),
@@ -151,7 +152,7 @@ function afterRejection(grant: Grant, outcome: Arm<"grant_rejected">, at: Circum
   const rejections = grant.rejections + 1;
   const since = grant.suspectSince ?? at.now;
   const { refusal } = outcome;
-  const error = refreshError("reauthorization_required", refusal.message, outcome, at.now);
+  const error = rejectionError(grant, rejections, since, outcome, at.now);
   const cause = causeOfDeath(grant, rejections, since, outcome, at.now);
   // This answer is known; an earlier one that was lost stays counted, for the verdict.
   const presentations = Math.max(0, grant.presentations - 1);
@@ -191,6 +192,20 @@ function afterRejection(grant: Grant, outcome: Arm<"grant_rejected">, at: Circum
   };
 }
 
+/** Until there is a verdict the message says so: nothing is declared dead by one refusal. */
+function rejectionError(
+  grant: Grant,
+  rejections: number,
+  since: number,
+  outcome: Arm<"grant_rejected">,
+  now: number,
+): RefreshError {
+  const error = refreshError(grant, "reauthorization_required", outcome.refusal.message, outcome, now);
+  if (causeOfDeath(grant, rejections, since, outcome, now) !== null) return error;
+  const count = `This was refusal ${rejections}; it takes ${REJECTIONS_FOR_A_VERDICT} over a quarter of an hour to be sure.`;
+  return { ...error, message: `${error.message} ${count}` };
+}
+
 /**
  * The evidence that a grant is dead: three rejections over a quarter of an hour, or one of a refresh
  * token whose own stated end has passed.
@@ -202,7 +217,7 @@ function causeOfDeath(
   { refusal }: Arm<"grant_rejected">,
   now: number,
 ): Grant["cause"] {
-  const { remedy } = refusal;
+  const remedy = forGrant(refusal.remedy, grant.name);
   if (grant.refreshExpiresAt !== null && grant.refreshExpiresAt <= now) {
     const ended = new Date(grant.refreshExpiresAt).toISOString();
     const message = `The refresh token ran out on ${ended} without having been used in time.`;
@@ -224,7 +239,7 @@ function afterIntegrationRejected(
   outcome: Arm<"integration_rejected">,
   at: Circumstances,
 ): Aftermath {
-  const error = refreshError("integration_misconfigured", outcome.refusal.message, outcome, at.now);
+  const error = refreshError(grant, "integration_misconfigured", outcome.refusal.message, outcome, at.now);
   return {
     change: {
       ...failed(grant.attempts + 1, error, at.now),
@@ -260,10 +275,17 @@ function failingEvent(grant: Grant, reason: string): Aftermath["event"] {
   return grant.attempts === 0 ? { type: "refresh_failing", data: { reason } } : null;
 }
 
-function refreshError(code: ErrorCode, message: string, outcome: Failure, at: number): RefreshError {
+function refreshError(
+  grant: Grant,
+  code: ErrorCode,
+  message: string,
+  outcome: Failure,
+  at: number,
+): RefreshError {
   const refusal = "refusal" in outcome ? outcome.refusal : null;
   const provider = refusal?.answer ?? ("answer" in outcome ? outcome.answer : null);
-  return { code, message: refusal?.message ?? message, remedy: refusal?.remedy ?? null, at, provider };
+  const remedy = refusal === null ? null : forGrant(refusal.remedy, grant.name);
+  return { code, message: refusal?.message ?? message, remedy, at, provider };
 }
 
 /** What a delivered token set does to the rest of a grant's row: every trouble is over. */
@@ -289,6 +311,5 @@ export function afterSuccess(
     leaseOwner: null,
     leaseExpiresAt: null,
     updatedAt: now,
-    lastRefreshedAt: now,
   } satisfies GrantChange;
 }

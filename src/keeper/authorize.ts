@@ -11,7 +11,7 @@ import { grantEvent } from "./audit.ts";
 import { keepConsent } from "./consent.ts";
 import { findIntegration } from "./find.ts";
 import { exchangeFailure } from "./exchange-failure.ts";
-import { newGrant } from "./pending.ts";
+import { endWithoutToken, forgetPending, forGrantNamed, newGrant } from "./pending.ts";
 import type { Ports } from "./ports.ts";
 import { openClient, placeOfVerifier } from "./secrets.ts";
 
@@ -132,6 +132,24 @@ export async function exchangePastedCode(
   return redeem(ports, name, integration, { code: given.code, redirectUri, codeVerifier: null, scopes });
 }
 
+async function redeem(
+  ports: Ports,
+  name: string,
+  integration: Integration,
+  code: RedeemableCode,
+): Promise<Grant> {
+  const profile = ports.profile(integration.provider);
+  const requestedScopes = code.scopes;
+  return forGrantNamed(ports, name, integration, requestedScopes, async () => {
+    const client = openClient(ports.sealer, integration);
+    const startedAt = ports.clock.now();
+    const outcome = await exchangeCode({ ...code, profile, client, send: ports.send, now: ports.clock.now });
+    if (outcome.kind !== "refreshed") throw exchangeFailure(outcome, name);
+    const { answer } = outcome;
+    return keepConsent(ports, name, { answer, startedAt, integration, requestedScopes, how: "granted" });
+  });
+}
+
 /** Gives up an authorization that nobody will finish: its request is spent, and a grant made for it goes. */
 export async function abandonAuthorization(
   ports: Ports,
@@ -142,69 +160,6 @@ export async function abandonAuthorization(
   await ports.store.useAuthorizationRequest(ports.sealer.lookupHash(begun.state), ports.clock.now());
   await endWithoutToken(ports, name, { reason });
   if (begun.madeGrant) await forgetPending(ports, name);
-}
-
-/** Removes a grant that never had a token. */
-export async function forgetPending(ports: Ports, name: string): Promise<void> {
-  const grant = await ports.store.grant(name);
-  if (grant === null || grant.generation > 0) return;
-  await ports.store.removeGrant(grant.id, grantEvent(ports, "removed", grant, { reason: "no_token" }));
-}
-
-async function redeem(
-  ports: Ports,
-  name: string,
-  integration: Integration,
-  code: RedeemableCode,
-): Promise<Grant> {
-  const profile = ports.profile(integration.provider);
-  const made = await ensureGrant(ports, name, integration, code.scopes);
-  const client = openClient(ports.sealer, integration);
-  const startedAt = ports.clock.now();
-  const outcome = await exchangeCode({
-    profile,
-    client,
-    code: code.code,
-    redirectUri: code.redirectUri,
-    codeVerifier: code.codeVerifier,
-    send: ports.send,
-    now: ports.clock.now,
-  });
-  if (outcome.kind !== "refreshed") {
-    const failure = exchangeFailure(outcome, name);
-    await endWithoutToken(ports, name, { reason: failure.code });
-    if (made) await forgetPending(ports, name);
-    throw failure;
-  }
-  const consent = {
-    answer: outcome.answer,
-    startedAt,
-    integration,
-    requestedScopes: code.scopes,
-    how: "granted",
-  } as const;
-  return keepConsent(ports, name, consent);
-}
-
-/** Before a code is spent the store has shown that it can be written. True where the grant was made here. */
-async function ensureGrant(
-  ports: Ports,
-  name: string,
-  integration: Integration,
-  scopes: readonly string[],
-): Promise<boolean> {
-  const existing = await ports.store.grant(name);
-  if (existing !== null) return false;
-  const grant = newGrant(ports, name, integration, scopes);
-  await ports.store.addGrant(grant, [
-    grantEvent(ports, "authorization_started", grant, { integration: integration.name }),
-  ]);
-  return true;
-}
-
-async function endWithoutToken(ports: Ports, name: string, data: { readonly reason: string }): Promise<void> {
-  const grant = await ports.store.grant(name);
-  if (grant !== null) await ports.store.record(grantEvent(ports, "authorization_ended", grant, data));
 }
 
 async function useRequest(ports: Ports, name: string, state: string | null): Promise<AuthorizationRequest> {

@@ -1,5 +1,6 @@
 import { GrantkeeperError } from "../core/errors.ts";
-import type { RefreshOutcome } from "../core/outcome.ts";
+import { forGrant } from "../core/names.ts";
+import type { Refusal, RefreshOutcome } from "../core/outcome.ts";
 
 type Failure = Exclude<RefreshOutcome, { kind: "refreshed" }>;
 
@@ -7,13 +8,13 @@ type Failure = Exclude<RefreshOutcome, { kind: "refreshed" }>;
 export function exchangeFailure(outcome: Failure, name: string): GrantkeeperError {
   switch (outcome.kind) {
     case "grant_rejected":
-      return refused("provider_refused", outcome.refusal);
+      return refused("provider_refused", outcome.refusal, name);
     case "integration_rejected":
-      return refused("integration_misconfigured", outcome.refusal);
+      return refused("integration_misconfigured", outcome.refusal, name);
     case "unavailable": {
       const isLimited = outcome.reason === "rate_limited";
       if (outcome.refusal !== null)
-        return refused(isLimited ? "rate_limited" : "provider_refused", outcome.refusal);
+        return refused(isLimited ? "rate_limited" : "provider_refused", outcome.refusal, name);
       const code = outcome.reason === "unrecognised_refusal" ? "provider_refused" : "provider_unreachable";
       return new GrantkeeperError(isLimited ? "rate_limited" : code, outcome.detail, {
         remedy: `Wait a little, then begin again with: grantkeeper connect ${name}.`,
@@ -34,7 +35,9 @@ export function exchangeFailure(outcome: Failure, name: string): GrantkeeperErro
 
 function refused(
   code: "provider_refused" | "integration_misconfigured" | "rate_limited",
-  refusal: Extract<Failure, { kind: "grant_rejected" }>["refusal"],
+  refusal: Refusal,
+  name: string,
 ): GrantkeeperError {
-  return new GrantkeeperError(code, refusal.message, { remedy: refusal.remedy, provider: refusal.answer });
+  const remedy = forGrant(refusal.remedy, name);
+  return new GrantkeeperError(code, refusal.message, { remedy, provider: refusal.answer });
 }

@@ -17,8 +17,8 @@ import type { Refreshed } from "./waiting.ts";
 /** Seconds of life that a token has left, at least, where the caller does not say. */
 export const DEFAULT_MIN_TTL = 300;
 
-/** A token this young is not refreshed again because a caller wants more life than the provider gives. */
-const JUST_REFRESHED = 60_000;
+/** A refresh this fresh is not repeated because a caller wants more life than the provider gives. */
+const JUST_REFRESHED = 30_000;
 
 /**
  * A valid access token: the one there is, where it has `minTtl` seconds left, else a refreshed one. While
@@ -32,7 +32,8 @@ export async function getToken(ports: Ports, name: string, minTtl: number): Prom
   if (secondsLeft(grant.accessExpiresAt, now) >= minTtl && grant.accessToken !== null) {
     return handOut(ports, grant, null);
   }
-  if (hasLife(grant, now) && now - (grant.accessIssuedAt ?? 0) < JUST_REFRESHED) {
+  const isJustRefreshed = now - (grant.lastRefreshedAt ?? 0) < JUST_REFRESHED && grant.lastError === null;
+  if (hasLife(grant, now) && isJustRefreshed) {
     return handOut(ports, grant, `The provider's tokens live shorter than the ${minTtl} seconds asked for.`);
   }
   if (grant.refreshToken === null || grant.state === "reauthorization_required")

@@ -93,7 +93,7 @@ export async function updateIntegration(
     incident: null,
     updatedAt: ports.clock.now(),
   };
-  const changed = Object.keys(input).filter((field) => input[field as keyof IntegrationInput] !== undefined);
+  const changed = CHANGEABLE.flatMap(([field, word]) => (input[field] === undefined ? [] : [word]));
   const event = integrationEvent(ports, "integration_updated", name, { changed });
   const saved = await ports.store.changeIntegration(next, [event]);
   if (saved !== null) return { integration: saved, notices };
@@ -105,6 +105,16 @@ export async function updateIntegration(
     },
   );
 }
+
+/** What may change, and what the audit calls it. */
+const CHANGEABLE = [
+  ["clientId", "client_id"],
+  ["clientSecret", "client_secret"],
+  ["redirectUri", "redirect_uri"],
+  ["scope", "scopes"],
+  ["preset", "scopes"],
+  ["baseUrl", "base_url"],
+] as const;
 
 /** Forgets a client registration that no grant needs. */
 export async function removeIntegration(ports: Ports, name: string): Promise<void> {

@@ -84,8 +84,10 @@ export async function revoke(ports: Ports, name: string): Promise<Revoked> {
 const NOTHING_LEFT = {
   state: "revoked",
   accessToken: null,
+  accessFingerprint: null,
   accessExpiresAt: null,
   refreshToken: null,
+  refreshFingerprint: null,
   refreshExpiresAt: null,
   refreshStatus: "idle",
   nextAttemptAt: null,

@@ -1,5 +1,7 @@
+import { toGrantkeeperError } from "../core/errors.ts";
 import type { Grant } from "../core/grant.ts";
 import type { Integration } from "../core/integration.ts";
+import { grantEvent } from "./audit.ts";
 import type { Ports } from "./ports.ts";
 import { newId } from "./saving.ts";
 
@@ -46,4 +48,58 @@ export function newGrant(
     lastRefreshedAt: null,
     lastUsedAt: null,
   };
+}
+
+/**
+ * Does what may bring a grant its first tokens. The grant is there before anything is sent, so the store
+ * has shown that it can be written; one made here goes again where nothing came of it.
+ */
+export async function forGrantNamed(
+  ports: Ports,
+  name: string,
+  integration: Integration,
+  scopes: readonly string[],
+  work: () => Promise<Grant>,
+): Promise<Grant> {
+  const isMade = await ensureGrant(ports, name, integration, scopes);
+  try {
+    return await work();
+  } catch (error) {
+    await endWithoutToken(ports, name, { reason: toGrantkeeperError(error).code });
+    if (isMade) await forgetPending(ports, name);
+    throw error;
+  }
+}
+
+/** Before a code is spent the store has shown that it can be written. True where the grant was made here. */
+async function ensureGrant(
+  ports: Ports,
+  name: string,
+  integration: Integration,
+  scopes: readonly string[],
+): Promise<boolean> {
+  const existing = await ports.store.grant(name);
+  if (existing !== null) return false;
+  const grant = newGrant(ports, name, integration, scopes);
+  await ports.store.addGrant(grant, [
+    grantEvent(ports, "authorization_started", grant, { integration: integration.name }),
+  ]);
+  return true;
+}
+
+/** Writes down that an authorization brought no token. */
+export async function endWithoutToken(
+  ports: Ports,
+  name: string,
+  data: { readonly reason: string },
+): Promise<void> {
+  const grant = await ports.store.grant(name);
+  if (grant !== null) await ports.store.record(grantEvent(ports, "authorization_ended", grant, data));
+}
+
+/** Removes a grant that never had a token. */
+export async function forgetPending(ports: Ports, name: string): Promise<void> {
+  const grant = await ports.store.grant(name);
+  if (grant === null || grant.generation > 0) return;
+  await ports.store.removeGrant(grant.id, grantEvent(ports, "removed", grant, { reason: "no_token" }));
 }

@@ -134,6 +134,7 @@ async function save(
     ...sealTokens(ports.sealer, claimed.id, claimed.generation + 1, tokens),
     ...afterSuccess(tokens, life, ports.random.fraction(), now),
     scopes: tokens.scopes ?? claimed.scopes,
+    lastRefreshedAt: now,
     // Said only where it changes, so that a grant suspended meanwhile stays suspended.
     ...(claimed.state === "reauthorization_required" && { state: "active", cause: null }),
   } satisfies GrantChange;

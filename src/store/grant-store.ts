@@ -1,5 +1,6 @@
 import type { Grant, GrantStanding } from "../core/grant.ts";
 import { quote } from "../core/names.ts";
+import { missingScopes } from "../core/scopes.ts";
 import type { Claim, Failpoint, GrantStore, GrantWrite, HandOut } from "../keeper/ports.ts";
 import { assignments, rowReader, GRANT_COLUMNS, toColumns } from "./columns.ts";
 import type { Database, Transaction, Value } from "./database.ts";
@@ -149,18 +150,16 @@ type StandingRow = readonly [
   refreshExpiresAt: number | null,
   refreshStatus: GrantStanding["refreshStatus"],
   lastError: string | null,
-  hasAllScopes: number | boolean,
+  scopes: string,
+  requestedScopes: string,
 ];
 
-const STANDING_NAMES = `name, state, cause, generation, access_expires_at, refresh_fingerprint,
-  refresh_expires_at, refresh_status, last_error, has_all_scopes`;
-
 const STANDING_COLUMNS = `name, state, cause, generation, access_expires_at, refresh_fingerprint,
-  refresh_expires_at, refresh_status, last_error, scopes = requested_scopes as has_all_scopes`;
+  refresh_expires_at, refresh_status, last_error, scopes, requested_scopes`;
 
 /** All rows as one value: thousands of them then cross from the database into objects in one step. */
 async function readStandings(database: Database): Promise<GrantStanding[]> {
-  const list = AS_ONE_VALUE[database.dialect](STANDING_NAMES);
+  const list = AS_ONE_VALUE[database.dialect](STANDING_COLUMNS);
   const text = `select ${list} as list from (select ${STANDING_COLUMNS} from grants order by name) as ordered`;
   const rows = await database.read(({ query }) => query(text));
   const standings = JSON.parse(String(rows[0]?.["list"] ?? "[]")) as readonly StandingRow[];
@@ -174,6 +173,12 @@ async function readStandings(database: Database): Promise<GrantStanding[]> {
     refreshExpiresAt: row[6],
     refreshStatus: row[7],
     lastError: row[8] === null ? null : (JSON.parse(row[8]) as Grant["lastError"]),
-    hasAllScopes: Boolean(row[9]),
+    hasAllScopes: hasAll(row[9], row[10]),
   }));
+}
+
+/** Nearly always the same text; else more may have been granted than was asked for, and in another order. */
+function hasAll(granted: string, requested: string): boolean {
+  if (granted === requested) return true;
+  return missingScopes(JSON.parse(requested) as string[], JSON.parse(granted) as string[]).length === 0;
 }

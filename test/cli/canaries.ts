@@ -3,7 +3,13 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
 export type SecretKind =
-  "client_secret" | "code" | "access_token" | "refresh_token" | "device_code" | "master_key" | "state";
+  | "client_secret"
+  | "code"
+  | "access_token"
+  | "refresh_token"
+  | "device_code"
+  | "master_key"
+  | "state";
 
 /** A secret of a test's run. */
 export interface Canary {

@@ -49,7 +49,10 @@ describe("connect, with the browser coming back to this machine", () => {
     expect(page.headers.get("content-security-policy")).toContain("default-src 'none'");
     // PKCE, and no code or verifier anywhere but in the request.
     const exchange = place.emulator.requests().find(({ endpoint }) => endpoint === "code");
-    expect(exchange?.form).toMatchObject({ grant_type: "authorization_code", code_verifier: expect.any(String) });
+    expect(exchange?.form).toMatchObject({
+      grant_type: "authorization_code",
+      code_verifier: expect.any(String),
+    });
   });
 
   test("denied: exit 5, the browser is told, nothing is stored and nothing sent", async () => {

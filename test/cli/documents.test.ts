@@ -200,7 +200,14 @@ describe("failures", () => {
     });
     const asText = await run(words, { home });
     expect(asText).toMatchObject({ exitCode: 5, stdout: "" });
-    for (const part of ["Error: ", "HTTP 400", "Tracking id", "ROUTER_", "What to do: ", "(provider_refused)"])
+    for (const part of [
+      "Error: ",
+      "HTTP 400",
+      "Tracking id",
+      "ROUTER_",
+      "What to do: ",
+      "(provider_refused)",
+    ])
       expect(asText.stderr).toContain(part);
     expect(await json(["status"], { home })).toEqual({ grants: [] });
   });

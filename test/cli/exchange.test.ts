@@ -60,7 +60,11 @@ describe("exchange --redirected-url", () => {
   });
 
   test.each([
-    ["a wrong state", (url: URL) => url.searchParams.set("state", "W".repeat(32)), /not one that was handed out/],
+    [
+      "a wrong state",
+      (url: URL) => url.searchParams.set("state", "W".repeat(32)),
+      /not one that was handed out/,
+    ],
     ["no state", (url: URL) => url.searchParams.delete("state"), /has no state/],
     ["no code", (url: URL) => url.searchParams.delete("code"), /no code in what was pasted/],
     ["a code twice", (url: URL) => url.searchParams.append("code", "again"), /two codes/],

@@ -36,13 +36,24 @@ describe("handoff", () => {
     expect(documentOf(asFormat)).toEqual(document);
     const env = await run(["handoff", "meetings", "--format", "env"], { home });
     const file = given("hand-off.env", env.stdout);
-    const shell = startProgram("/bin/sh", ["-c", `. '${file}'; echo "$OAUTH_TOKEN_URL|$OAUTH_SCOPE"`], { home });
-    expect((await shell.ended).stdout).toBe(`${String(document["token_url"])}|${String(document["scope"])}\n`);
+    const shell = startProgram("/bin/sh", ["-c", `. '${file}'; echo "$OAUTH_TOKEN_URL|$OAUTH_SCOPE"`], {
+      home,
+    });
+    expect((await shell.ended).stdout).toBe(
+      `${String(document["token_url"])}|${String(document["scope"])}\n`,
+    );
   });
 
   test("for the real Webex the form has its addresses", async () => {
     const { home } = await connectedHome();
-    const words = ["integration", "add", "real", "--client-id", `C${"1".repeat(64)}`, "--client-secret-stdin"];
+    const words = [
+      "integration",
+      "add",
+      "real",
+      "--client-id",
+      `C${"1".repeat(64)}`,
+      "--client-secret-stdin",
+    ];
     await run([...words, "--preset", "meetings-capture"], { home, input: "2".repeat(64) });
     await run(["authorization-url", "real", "--integration", "real"], { home });
     const { stdout } = await run(["handoff", "real"], { home });
@@ -50,38 +61,51 @@ describe("handoff", () => {
     expect(stdout).toContain("api.zoom.us here, by mistake");
   });
 
-  test.each(["sh", "bash"])("--format curl, run for real by %s: code and refresh, as they should be", async (shell) => {
-    const place = await registeredHome({ redirectUri: "https://oauth.example.com/cb?from=a%20b&x=$HOME'`id`" });
-    const { home, client, emulator } = place;
-    await consent(place);
-    const script = await run(["handoff", "meetings", "--format", "curl"], { home });
-    const { stdout } = await run(["reveal", "meetings", "refresh_token"], { home });
-    // A code that was obtained by hand, without PKCE.
-    const address = new URL((await begin(place, "other")).address);
-    for (const name of ["code_challenge", "code_challenge_method", "state"]) address.searchParams.delete(name);
-    const code = new URL(await emulator.approve(address.href)).searchParams.get("code") ?? "";
-    const env = { CLIENT_SECRET: client.clientSecret, CODE: code, REFRESH_TOKEN: stdout.trim() };
-    const from = emulator.requests().length;
-    const file = given("by-hand.sh", script.stdout);
-    const may = ["access_token", "refresh_token"] as const;
-    const ended = await startProgram(shell, [file], { home, env }, may).ended;
-    expect(ended.exitCode, ended.stderr).toBe(0);
-    const [exchange, refresh, ...more] = emulator.requests().slice(from);
-    expect(more).toEqual([]);
-    expect(exchange).toMatchObject({ endpoint: "code", status: 200, path: "/v1/access_token" });
-    expect(Object.keys(exchange?.form ?? {}).toSorted()).toEqual(
-      ["client_id", "client_secret", "code", "grant_type", "redirect_uri"],
-    );
-    expect(exchange?.form["redirect_uri"]).toBe(client.redirectUri);
-    expect(refresh).toMatchObject({ endpoint: "refresh", status: 200, path: "/v1/access_token" });
-    expect(Object.keys(refresh?.form ?? {}).toSorted()).toEqual(
-      ["client_id", "client_secret", "grant_type", "refresh_token"],
-    );
-    expect(ended.stdout.match(/"access_token"/g)).toHaveLength(2);
-    const unset = await startProgram(shell, [file], { home, env: {} }).ended;
-    expect(unset.exitCode).not.toBe(0);
-    expect(unset.stderr).toContain("CLIENT_SECRET");
-  });
+  test.each(["sh", "bash"])(
+    "--format curl, run for real by %s: code and refresh, as they should be",
+    async (shell) => {
+      const place = await registeredHome({
+        redirectUri: "https://oauth.example.com/cb?from=a%20b&x=$HOME'`id`",
+      });
+      const { home, client, emulator } = place;
+      await consent(place);
+      const script = await run(["handoff", "meetings", "--format", "curl"], { home });
+      const { stdout } = await run(["reveal", "meetings", "refresh_token"], { home });
+      // A code that was obtained by hand, without PKCE.
+      const address = new URL((await begin(place, "other")).address);
+      for (const name of ["code_challenge", "code_challenge_method", "state"])
+        address.searchParams.delete(name);
+      const code = new URL(await emulator.approve(address.href)).searchParams.get("code") ?? "";
+      const env = { CLIENT_SECRET: client.clientSecret, CODE: code, REFRESH_TOKEN: stdout.trim() };
+      const from = emulator.requests().length;
+      const file = given("by-hand.sh", script.stdout);
+      const may = ["access_token", "refresh_token"] as const;
+      const ended = await startProgram(shell, [file], { home, env }, may).ended;
+      expect(ended.exitCode, ended.stderr).toBe(0);
+      const [exchange, refresh, ...more] = emulator.requests().slice(from);
+      expect(more).toEqual([]);
+      expect(exchange).toMatchObject({ endpoint: "code", status: 200, path: "/v1/access_token" });
+      expect(Object.keys(exchange?.form ?? {}).toSorted()).toEqual([
+        "client_id",
+        "client_secret",
+        "code",
+        "grant_type",
+        "redirect_uri",
+      ]);
+      expect(exchange?.form["redirect_uri"]).toBe(client.redirectUri);
+      expect(refresh).toMatchObject({ endpoint: "refresh", status: 200, path: "/v1/access_token" });
+      expect(Object.keys(refresh?.form ?? {}).toSorted()).toEqual([
+        "client_id",
+        "client_secret",
+        "grant_type",
+        "refresh_token",
+      ]);
+      expect(ended.stdout.match(/"access_token"/g)).toHaveLength(2);
+      const unset = await startProgram(shell, [file], { home, env: {} }).ended;
+      expect(unset.exitCode).not.toBe(0);
+      expect(unset.stderr).toContain("CLIENT_SECRET");
+    },
+  );
 });
 
 describe("exec", () => {
@@ -107,7 +131,9 @@ describe("exec", () => {
     expect(piped.stdout).toBe("from outside");
     const missing = await run(["exec", "meetings", "--json", "--", "./no-such-program"], { home });
     expect(missing.exitCode).toBe(2);
-    expect(documentOf(missing)).toMatchObject({ error: { message: expect.stringContaining("is not found") } });
+    expect(documentOf(missing)).toMatchObject({
+      error: { message: expect.stringContaining("is not found") },
+    });
     const running = start(["exec", "meetings", "--", "/bin/sh", "-c", "echo up; read x"], { home });
     await running.until("stdout", /up/);
     running.child.kill("SIGTERM");

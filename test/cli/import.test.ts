@@ -34,22 +34,29 @@ function wrapped(token: string): string {
 const MENDED = "were mended";
 
 /** What people have, and what is said about it. */
-const WHOLE: readonly (readonly [what: string, make: (tokens: TokenAnswer) => string, says: string | null])[] =
+const WHOLE: readonly (readonly [
+  what: string,
+  make: (tokens: TokenAnswer) => string,
+  says: string | null,
+])[] = [
+  ["the answer as it came", (tokens) => JSON.stringify(tokens), null],
   [
-    ["the answer as it came", (tokens) => JSON.stringify(tokens), null],
-    ["with a byte order mark and stray white space", (tokens) => `\uFEFF\n  ${JSON.stringify(tokens)}\r\n\n`, null],
-    ["as the manuals print it", asPrinted, MENDED],
-    ["with Windows line ends", (tokens) => asPrinted(tokens).replaceAll("\n", "\r\n"), MENDED],
-    ["with bent quotation marks", (tokens) => asPrinted(tokens).replace(/"([^"]*)"/g, "“$1”"), MENDED],
-    ["with a last comma", (tokens) => JSON.stringify(tokens).replace(/}$/, ",}"), MENDED],
-    ["with hard spaces", (tokens) => asPrinted(tokens).replace(/ {4}/g, "\u00a0\u00a0"), MENDED],
-    [
-      "with wrapped tokens",
-      (tokens) => asPrinted({ ...tokens, refresh_token: wrapped(tokens.refresh_token) }),
-      "White space inside the refresh_token was taken out.",
-    ],
-    ["with lives in quotes", (tokens) => JSON.stringify(tokens).replace(/:(\d+)/g, ':"$1"'), null],
-  ];
+    "with a byte order mark and stray white space",
+    (tokens) => `\uFEFF\n  ${JSON.stringify(tokens)}\r\n\n`,
+    null,
+  ],
+  ["as the manuals print it", asPrinted, MENDED],
+  ["with Windows line ends", (tokens) => asPrinted(tokens).replaceAll("\n", "\r\n"), MENDED],
+  ["with bent quotation marks", (tokens) => asPrinted(tokens).replace(/"([^"]*)"/g, "“$1”"), MENDED],
+  ["with a last comma", (tokens) => JSON.stringify(tokens).replace(/}$/, ",}"), MENDED],
+  ["with hard spaces", (tokens) => asPrinted(tokens).replace(/ {4}/g, "\u00a0\u00a0"), MENDED],
+  [
+    "with wrapped tokens",
+    (tokens) => asPrinted({ ...tokens, refresh_token: wrapped(tokens.refresh_token) }),
+    "White space inside the refresh_token was taken out.",
+  ],
+  ["with lives in quotes", (tokens) => JSON.stringify(tokens).replace(/:(\d+)/g, ':"$1"'), null],
+];
 
 /** What is not a token document. */
 const USELESS: readonly (readonly [what: string, text: string, says: RegExp])[] = [
@@ -63,8 +70,16 @@ const USELESS: readonly (readonly [what: string, text: string, says: RegExp])[] 
   ["null", "null", /not JSON/],
   ["an empty object", "{}", /neither an access_token nor a refresh_token/],
   ["tokens that are no text", '{"access_token": 1, "refresh_token": {}}', /neither an access_token/],
-  ["an error body", '{"error": "invalid_grant", "error_description": "gone"}', /error answer.*invalid_grant: gone/],
-  ["the gateway's error body", '{"message": "Invalid code", "errors": [], "trackingId": "R_1"}', /Invalid code/],
+  [
+    "an error body",
+    '{"error": "invalid_grant", "error_description": "gone"}',
+    /error answer.*invalid_grant: gone/,
+  ],
+  [
+    "the gateway's error body",
+    '{"message": "Invalid code", "errors": [], "trackingId": "R_1"}',
+    /Invalid code/,
+  ],
   ["binary", "\u0000\u0001\u0002PK\u0003\u0004", /not JSON/],
   ["a damaged token", '{"refresh_token": "Zm9vYmFyYmF6\\u0007Zm9vYmFyYmF6"}', /refresh_token is damaged/],
   ["a token in another alphabet", '{"refresh_token": "Zm9vYmFyYmF6öö"}', /refresh_token is damaged/],

@@ -1,5 +1,12 @@
 import { describe, expect, test } from "vitest";
-import { addIntegration, agedGrant, connectedHome, consent, type Place, registeredHome } from "./connected.ts";
+import {
+  addIntegration,
+  agedGrant,
+  connectedHome,
+  consent,
+  type Place,
+  registeredHome,
+} from "./connected.ts";
 import { addSecret, documentOf, given, json, newHome, run } from "./support.ts";
 
 const CLIENT_ID = `C${"ab12".repeat(16)}`;
@@ -14,7 +21,11 @@ function add(home: string, words: readonly string[], input = SECRET) {
 const MISTAKES: readonly (readonly [words: readonly string[], exitCode: number, says: RegExp])[] = [
   [["--provider", "nosuch"], 2, /webex, webex-gov/],
   [["--preset", "nosuch"], 2, /no preset "nosuch"[^]*meetings-capture, /],
-  [["--scope", "meeting:admin_recording_read"], 2, /not known to have a scope "meeting:admin_recording_read"/],
+  [
+    ["--scope", "meeting:admin_recording_read"],
+    2,
+    /not known to have a scope "meeting:admin_recording_read"/,
+  ],
   [["--scope", 'a"b'], 2, /is not a scope/],
   [["--scope", " "], 2, /No scopes were given/],
   [["--base-url", "http://webexapis.example/v1"], 2, /plain http to another machine/],
@@ -31,7 +42,19 @@ const MISTAKES: readonly (readonly [words: readonly string[], exitCode: number, 
   [["--client-secret-env", "NOWHERE"], 2, /only one of --client-secret-stdin/],
 ];
 
-const NAMES = ["", "a b", "../up", "-x", ".hidden", "a/b", "a".repeat(65), "näme", "a;rm", "a\nb", "a\u202eb"];
+const NAMES = [
+  "",
+  "a b",
+  "../up",
+  "-x",
+  ".hidden",
+  "a/b",
+  "a".repeat(65),
+  "näme",
+  "a;rm",
+  "a\nb",
+  "a\u202eb",
+];
 
 describe("integration add", () => {
   test("what cannot be is said: nothing is stored, and the secret is not repeated", async () => {
@@ -76,7 +99,12 @@ describe("integration add", () => {
   });
 
   test.each([
-    ["a trailing newline is taken off", `${SECRET}\r\n`, 0, "White space around the client secret was taken off."],
+    [
+      "a trailing newline is taken off",
+      `${SECRET}\r\n`,
+      0,
+      "White space around the client secret was taken off.",
+    ],
     ["a client id of another application", `C${"9".repeat(64)}`, 0, "looks like a client id"],
     ["the client id itself", CLIENT_ID, 2, "The client id was given as the client secret."],
     ["something else", "hunter2hunter2hunter2", 0, "does not look like one of Webex"],
@@ -91,7 +119,10 @@ describe("integration add", () => {
 
   test("client id and secret swapped are noticed by their shapes", async () => {
     const words = ["integration", "add", "recorder", "--client-id", SECRET, "--client-secret-stdin"];
-    const ended = await run([...words, "--preset", "meetings-capture"], { home: newHome(), input: CLIENT_ID });
+    const ended = await run([...words, "--preset", "meetings-capture"], {
+      home: newHome(),
+      input: CLIENT_ID,
+    });
     expect(ended.stderr).toContain("The client id looks like a client secret");
     expect(ended.stderr).toContain("The client secret looks like a client id");
   });

@@ -30,17 +30,20 @@ async function exchanging(place: Place, more: readonly string[] = []) {
 }
 
 describe("Ctrl-C before anything was sent", () => {
-  test.each(["SIGINT", "SIGTERM"] as const)("%s while waiting: exit 130, nothing is stored", async (signal) => {
-    const place = await registeredHome();
-    const { running } = await begun(place, ["--json"]);
-    running.child.kill(signal);
-    const ended = await running.ended;
-    expect(ended.exitCode).toBe(130);
-    expect(documentOf(ended)).toMatchObject({
-      error: { code: "cancelled", message: "Stopped. Nothing was stored." },
-    });
-    expect(await json(["status"], place)).toEqual({ grants: [] });
-  });
+  test.each(["SIGINT", "SIGTERM"] as const)(
+    "%s while waiting: exit 130, nothing is stored",
+    async (signal) => {
+      const place = await registeredHome();
+      const { running } = await begun(place, ["--json"]);
+      running.child.kill(signal);
+      const ended = await running.ended;
+      expect(ended.exitCode).toBe(130);
+      expect(documentOf(ended)).toMatchObject({
+        error: { code: "cancelled", message: "Stopped. Nothing was stored." },
+      });
+      expect(await json(["status"], place)).toEqual({ grants: [] });
+    },
+  );
 
   test("the address that was shown is worth nothing afterwards", async () => {
     const place = await registeredHome();
@@ -124,19 +127,22 @@ describe("Ctrl-C while a request is at the provider", () => {
     expect(await json(["status", "meetings"], place)).toMatchObject({ state: "active" });
   });
 
-  test.each([["refresh"], ["token"]] as const)("%s: the first waits, the new token is kept", async (command) => {
-    const place = await registeredHome();
-    await agedGrant(place, 20);
-    const hold = place.emulator.fault({ on: "refresh", kind: "hold" });
-    const running = start([command, "meetings"], place);
-    await place.emulator.waitFor(({ endpoint }) => endpoint === "refresh");
-    running.child.kill("SIGINT");
-    await running.until("stderr", HELD);
-    hold.release();
-    expect((await running.ended).exitCode).toBe(130);
-    expect(await json(["status", "meetings"], place)).toMatchObject({
-      generation: 2,
-      refresh: { status: "idle", last_error: null },
-    });
-  });
+  test.each([["refresh"], ["token"]] as const)(
+    "%s: the first waits, the new token is kept",
+    async (command) => {
+      const place = await registeredHome();
+      await agedGrant(place, 20);
+      const hold = place.emulator.fault({ on: "refresh", kind: "hold" });
+      const running = start([command, "meetings"], place);
+      await place.emulator.waitFor(({ endpoint }) => endpoint === "refresh");
+      running.child.kill("SIGINT");
+      await running.until("stderr", HELD);
+      hold.release();
+      expect((await running.ended).exitCode).toBe(130);
+      expect(await json(["status", "meetings"], place)).toMatchObject({
+        generation: 2,
+        refresh: { status: "idle", last_error: null },
+      });
+    },
+  );
 });

@@ -21,22 +21,25 @@ const DOWN: readonly (readonly [what: string, fault: FaultAction, says: string])
 ];
 
 describe("while refreshing fails", () => {
-  test.each(DOWN)("%s: a token with life left is served with a warning, and exits 0", async (_, fault, says) => {
-    const place = await registeredHome();
-    const { access_token: token } = await agedGrant(place, 3);
-    failing(place, fault);
-    const served = await run(["token", "meetings", ...TWELVE_DAYS], place);
-    expect(served).toMatchObject({ exitCode: 0, stdout: `${token}\n` });
-    expect(served.stderr).toContain("Warning: Refreshing is failing: ");
-    expect(served.stderr).toContain(says);
-    expect(await json(["status", "meetings"], place)).toMatchObject({
-      state: "active",
-      cause: null,
-      refresh: { last_error: { message: expect.stringContaining(says) } },
-    });
-    place.emulator.clearFaults();
-    expect(await json(["refresh", "meetings"], place)).toMatchObject({ generation: 2, warning: null });
-  });
+  test.each(DOWN)(
+    "%s: a token with life left is served with a warning, and exits 0",
+    async (_, fault, says) => {
+      const place = await registeredHome();
+      const { access_token: token } = await agedGrant(place, 3);
+      failing(place, fault);
+      const served = await run(["token", "meetings", ...TWELVE_DAYS], place);
+      expect(served).toMatchObject({ exitCode: 0, stdout: `${token}\n` });
+      expect(served.stderr).toContain("Warning: Refreshing is failing: ");
+      expect(served.stderr).toContain(says);
+      expect(await json(["status", "meetings"], place)).toMatchObject({
+        state: "active",
+        cause: null,
+        refresh: { last_error: { message: expect.stringContaining(says) } },
+      });
+      place.emulator.clearFaults();
+      expect(await json(["refresh", "meetings"], place)).toMatchObject({ generation: 2, warning: null });
+    },
+  );
 
   test.each(DOWN)("%s: with no life left it exits 6, and no grant dies", async (_, fault) => {
     const place = await registeredHome();
@@ -85,7 +88,10 @@ describe("what a refresh may answer", () => {
     ["without refresh_token", { omitFromRefresh: ["refresh_token"] }],
     ["without its life", { omitFromRefresh: ["refresh_token_expires_in"] }],
     ["without token_type and scope", { omitFromRefresh: ["token_type", "scope"] }],
-    ["without all four", { omitFromRefresh: ["refresh_token", "refresh_token_expires_in", "token_type", "scope"] }],
+    [
+      "without all four",
+      { omitFromRefresh: ["refresh_token", "refresh_token_expires_in", "token_type", "scope"] },
+    ],
     ["the tokens that there were, unchanged", { unchangedWithinSeconds: 100_000_000 }],
     ["another refresh token", { rotation: "strict" }],
     ["more scopes than were asked for", { extraScopes: ["spark:kms"] }],

@@ -36,7 +36,11 @@ describe("revoke", () => {
     const ended = await run(["revoke", "meetings"], place);
     expect(ended).toMatchObject({ exitCode: 0, stdout: "meetings is revoked, at the provider too.\n" });
     const told = place.emulator.requests().at(-1);
-    expect(told).toMatchObject({ endpoint: "revoke", status: 200, form: { token_type_hint: "refresh_token" } });
+    expect(told).toMatchObject({
+      endpoint: "revoke",
+      status: 200,
+      form: { token_type_hint: "refresh_token" },
+    });
     expect(place.emulator.revokeGrant(stdout.trim()), "it has ended there").toBe(false);
     expect(await json(["status", "meetings"], place)).toMatchObject({
       state: "revoked",
@@ -119,7 +123,11 @@ describe("a grant that is not there, or has no token", () => {
   test("pending: exit 4 for what needs a token", async () => {
     const place: Place = await registeredHome();
     await json(["authorization-url", "meetings"], place);
-    const words = [["token", "meetings"], ["refresh", "meetings"], ["reveal", "meetings", "refresh_token"]];
+    const words = [
+      ["token", "meetings"],
+      ["refresh", "meetings"],
+      ["reveal", "meetings", "refresh_token"],
+    ];
     const all = await Promise.all(words.map((one) => run(one, place)));
     expect(all.map(({ exitCode }) => exitCode)).toEqual([4, 4, 4]);
     expect((await run(["status", "--check"], place)).exitCode).toBe(0);

@@ -139,7 +139,9 @@ describe.runIf(hasTerminal)("connect, where this machine listens and a person si
     const home = newHome();
     const emulator = await withEmulator();
     const client = await registerAt(emulator);
-    const session = atTerminal(["connect", "meetings", "--no-browser", "--timeout", "2s"], { home }, ["state"]);
+    const session = atTerminal(["connect", "meetings", "--no-browser", "--timeout", "2s"], { home }, [
+      "state",
+    ]);
     await session.answer(/A name for it/, ENTER);
     await session.answer(/Which provider/, ENTER);
     await session.answer(/Client id/, `${client.clientId}${ENTER}`);

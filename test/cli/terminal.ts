@@ -48,11 +48,18 @@ export function atTerminal(
   const screen = (): string => asShown(raw);
   return {
     answer: async (shown, typed) => {
-      await running.until("stdout", seenAfter(shown, () => seen));
+      await running.until(
+        "stdout",
+        seenAfter(shown, () => seen),
+      );
       seen = raw.length;
       child.stdin?.write(typed);
     },
-    shows: (pattern) => running.until("stdout", seenAfter(pattern, () => 0)),
+    shows: (pattern) =>
+      running.until(
+        "stdout",
+        seenAfter(pattern, () => 0),
+      ),
     signal: (signal) => child.kill(signal),
     ended: running.ended.then(({ exitCode }) => ({ screen: screen(), raw, exitCode })),
   };

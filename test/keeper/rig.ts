@@ -104,7 +104,7 @@ afterEach(async () => {
   for (const close of closing.splice(0).toReversed()) await close();
 });
 
-export const masterKey: Uint8Array = randomBytes(32);
+const masterKey: Uint8Array = randomBytes(32);
 
 /** Deterministic jitter, so that a test says the same each time. */
 const random = { fraction: () => 0.5, bytes: (length: number) => randomBytes(length) };

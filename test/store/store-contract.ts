@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { standingOf } from "../../src/core/grant.ts";
 import type { Store } from "../../src/keeper/ports.ts";
 import { aGrant, anEvent, anIntegration, aRequest, AT } from "./samples.ts";
 
@@ -15,12 +16,12 @@ export interface StoreUnderTest {
 }
 
 /** What every database under the store has to do. */
-export function storeContract(name: string, make: () => Promise<StoreUnderTest>): void {
+export function storeContract(name: string, makeStore: () => Promise<StoreUnderTest>): void {
   let under: StoreUnderTest;
   let store: Store;
 
   beforeEach(async () => {
-    under = await make();
+    under = await makeStore();
     ({ store } = under);
   });
 
@@ -125,6 +126,43 @@ export function storeContract(name: string, make: () => Promise<StoreUnderTest>)
         expect(await store.grants()).toEqual([empty, grant]);
         expect(await store.grant("nobody")).toBeNull();
         expect(await store.grantById("nobody")).toBeNull();
+      });
+
+      test("how they stand is told without reading them whole, in order of names", async () => {
+        expect(await store.standings()).toEqual([]);
+        await withGrant();
+        const cause = { code: "c", message: 'Ö "quoted"', remedy: "r", at: AT };
+        const others = [
+          aGrant({
+            id: "g2",
+            name: "Aaa",
+            cause,
+            lastError: null,
+            accessExpiresAt: null,
+            scopes: ["b", "a", "c"],
+          }),
+          aGrant({
+            id: "g3",
+            name: "zzz",
+            refreshFingerprint: null,
+            refreshExpiresAt: null,
+            requestedScopes: [],
+          }),
+          aGrant({
+            id: "g4",
+            name: "b",
+            state: "pending",
+            generation: 0,
+            refreshStatus: "suspect",
+            scopes: [],
+          }),
+        ];
+        for (const grant of others) await store.addGrant(grant, []);
+        const standings = await store.standings();
+        expect(standings.map(({ name: called }) => called)).toEqual(["Aaa", "b", "meetings", "zzz"]);
+        const whole = (await store.grants()).map(standingOf);
+        expect(whole.map((grant, i) => ({ ...grant, ...standings[i] }))).toEqual(whole);
+        expect(standings.map(({ hasAllScopes }) => hasAllScopes)).toEqual([true, false, false, true]);
       });
 
       test("a taken name is a conflict and leaves nothing", async () => {

@@ -8,6 +8,7 @@ import {
   type BegunAuthorization,
   completeAuthorization,
 } from "../../keeper/authorize.ts";
+import { connectByDevice, type DevicePrompt } from "../../keeper/device.ts";
 import { addIntegration } from "../../keeper/integrations.ts";
 import type { Ports } from "../../keeper/ports.ts";
 import type { Redirected } from "../../oauth/callback.ts";
@@ -31,7 +32,16 @@ import { ask, requireTerminal } from "../prompt.ts";
 interface Options extends CommonOptions {
   readonly integration?: string;
   readonly browser: boolean;
-  readonly timeout: number;
+  readonly device?: boolean;
+  readonly timeout?: number;
+}
+
+/** How long a person's consent is waited for, in ms. */
+const DEFAULT_WAIT = 5 * 60_000;
+
+interface Wanted extends Options {
+  /** Milliseconds. */
+  readonly wait: number;
 }
 
 /** `connect NAME`: the whole procedure. */
@@ -50,15 +60,18 @@ export function defineConnect(program: Command, session: Session): void {
   })
     .option("--integration <name>", "the integration to consent to")
     .option("--no-browser", "only print the address; open it wherever you like")
-    .option("--timeout <time>", "how long to wait for the consent, as 90s, 5m", duration, 5 * 60_000);
+    .option("--device", "consent on any other machine, by typing a short code there")
+    .option("--timeout <time>", "how long to wait for the consent, as 90s, 5m (default: 5m)", duration);
   withVerbose(command).action((name: string, options: Options) =>
     withKeeper(session, options, async ({ keeper, interrupts }) => {
       const { ports } = keeper;
       parseName("grant", name);
       const integration = await integrationOrNew(session, ports, name, options);
       const before = await ports.store.grant(name);
+      const connectBy = options.device === true ? connectWithDevice : connect;
+      const wait = options.timeout ?? DEFAULT_WAIT;
       const grant = await interrupts.interruptible((signal) =>
-        connect(session, ports, name, integration, options, signal),
+        connectBy(session, ports, name, integration, { ...options, wait }, signal),
       );
       await presentGrant(session, options, ports, grant, `${name} is connected.`);
       warnOfOtherAccount(session, before, grant);
@@ -90,7 +103,7 @@ async function connect(
   ports: Ports,
   name: string,
   integrationName: string,
-  options: Options,
+  options: Wanted,
   signal: AbortSignal,
 ): Promise<Grant> {
   const integration = await ports.store.integration(integrationName);
@@ -98,7 +111,7 @@ async function connect(
   if (integration !== null && !canListen)
     requireTerminal(session.io, "authorization-url and exchange --redirected-url");
   const begun = await beginAuthorization(ports, name, integrationName);
-  const deadline = AbortSignal.any([signal, AbortSignal.timeout(options.timeout)]);
+  const deadline = AbortSignal.any([signal, AbortSignal.timeout(options.wait)]);
   try {
     return canListen
       ? await throughBrowser(session, ports, name, begun, options, deadline)
@@ -110,12 +123,36 @@ async function connect(
   }
 }
 
+/** Consent on any machine: this one shows a code and asks now and then. */
+async function connectWithDevice(
+  session: Session,
+  ports: Ports,
+  name: string,
+  integrationName: string,
+  options: Wanted,
+  signal: AbortSignal,
+): Promise<Grant> {
+  const show = ({ verificationUri, verificationUriComplete, userCode }: DevicePrompt): void => {
+    tell(session.io, "On any machine with a browser, open this address as the administrator who consents:");
+    tell(session.io, `\n  ${verificationUri}\n\nand type this code there: ${userCode}\n`);
+    if (verificationUriComplete !== null)
+      tell(session.io, `(Or open it with the code: ${verificationUriComplete})`);
+    tell(session.io, "Only go on if you started this yourself. Waiting …");
+  };
+  try {
+    const deadline = AbortSignal.any([signal, AbortSignal.timeout(options.wait)]);
+    return await connectByDevice(ports, name, integrationName, { show, signal: deadline });
+  } catch (error) {
+    throw signal.aborted ? new GrantkeeperError("cancelled", "Stopped. Nothing was stored.") : error;
+  }
+}
+
 async function throughBrowser(
   session: Session,
   ports: Ports,
   name: string,
   begun: BegunAuthorization,
-  options: Options,
+  options: Wanted,
   deadline: AbortSignal,
 ): Promise<Grant> {
   const listener = await listenForRedirect(begun.redirectUri, begun.state);
@@ -124,7 +161,7 @@ async function throughBrowser(
     await showAddress(session, begun, options);
     tell(session.io, `Waiting for the browser to come back to ${begun.redirectUri} …`);
     const pasted = pasteBeside(session, begun.redirectUri, over.signal);
-    const caught = await orTimeout(Promise.race([listener.caught, pasted]), deadline, options.timeout);
+    const caught = await orTimeout(Promise.race([listener.caught, pasted]), deadline, options.wait);
     return await finish(ports, name, caught);
   } finally {
     over.abort();
@@ -144,7 +181,7 @@ async function throughPaste(
   ports: Ports,
   name: string,
   begun: BegunAuthorization,
-  options: Options,
+  options: Wanted,
   deadline: AbortSignal,
 ): Promise<Grant> {
   await showAddress(session, begun, options);
@@ -153,7 +190,7 @@ async function throughPaste(
   const redirected = await orTimeout(
     askForRedirected(session.io, invitation, begun.redirectUri, deadline),
     deadline,
-    options.timeout,
+    options.wait,
   );
   return finish(ports, name, asCaught(redirected));
 }
