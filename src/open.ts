@@ -34,13 +34,13 @@ export interface OpenOptions {
 }
 
 /** The real clock and the real chance: handed to everything that decides by them. */
-export const systemClock: Clock = {
+const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
   sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
 };
 
-export const systemRandom: Random = {
+const systemRandom: Random = {
   fraction: () => Math.random(),
   bytes: (length) => randomBytes(length),
 };

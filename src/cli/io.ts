@@ -25,15 +25,17 @@ export function processIo(): Io {
   };
 }
 
-/** A reader that has seen enough (`| head`) closes the pipe; that is no fault to tell anybody of. */
+/**
+ * A reader that has seen enough (`| head`) closes the pipe; that is no fault to tell anybody of. Nor does it
+ * end the command: tokens that are on their way have to be saved all the same.
+ */
 function tolerant(stream: NodeJS.WriteStream): NodeJS.WriteStream {
-  if (stream.listeners("error").includes(endQuietly)) return stream;
-  return stream.on("error", endQuietly);
+  if (stream.listeners("error").includes(goOn)) return stream;
+  return stream.on("error", goOn);
 }
 
-function endQuietly(error: NodeJS.ErrnoException): void {
-  if (error.code === "EPIPE") process.exit();
-  throw error;
+function goOn(error: NodeJS.ErrnoException): void {
+  if (error.code !== "EPIPE") throw error;
 }
 
 /** Whether a person can be asked: both ends of the dialogue are a terminal (prompts go to stderr). */
@@ -68,7 +70,7 @@ export function sayDirectly(io: Io, text: string): void {
   try {
     while (written < bytes.length) written += writeSync(STDOUT, bytes, written);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "EPIPE") process.exit();
+    if ((error as NodeJS.ErrnoException).code === "EPIPE") return;
     io.stdout.write(bytes.subarray(written));
   }
 }

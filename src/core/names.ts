@@ -1,8 +1,7 @@
 import { GrantkeeperError } from "./errors.ts";
 
 /** What a name may be, in words; said to whoever gives another. */
-export const NAME_RULE =
-  "1 to 64 characters, the first a letter or digit, then letters, digits, '.', '_' or '-'";
+const NAME_RULE = "1 to 64 characters, the first a letter or digit, then letters, digits, '.', '_' or '-'";
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 

@@ -49,6 +49,3 @@ export type RefreshOutcome =
       readonly detail: string;
       readonly answer: ProviderAnswer | null;
     };
-
-/** The five arms' names. */
-export type OutcomeKind = RefreshOutcome["kind"];

@@ -47,7 +47,7 @@ describe("the watch over a run", () => {
     expect(findLeaks(false)).toContain("stdout of token meetings: access_token, raw");
     const planted = textAt(await json(["token", "meetings"], { home }), "access_token");
     for (const [path, where] of [
-      [join(home, "grantkeeper.log"), "home/grantkeeper.log"],
+      [join(home, "grantkeeper.log"), "home1/grantkeeper.log"],
       [join(folder(), "tmp", "left-over"), "tmp/left-over"],
     ] as const) {
       writeFileSync(path, Buffer.from(planted).toString("hex"), { mode: 0o600 });

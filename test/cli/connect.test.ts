@@ -178,7 +178,10 @@ describe("scopes", () => {
       state: "active",
       missing_scopes: expect.arrayContaining(["meeting:admin_participants_read"]),
     });
-    expect((await run(["status"], place)).stdout).toContain("not granted: meeting:admin_participants_read");
+    expect((await run(["status"], place)).stdout).toContain("! meetings: not all scopes");
+    expect((await run(["status", "meetings"], place)).stdout).toMatch(
+      /Not granted .*admin_participants_read/,
+    );
   });
 
   test("more than was asked for is fine", async () => {

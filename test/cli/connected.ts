@@ -1,5 +1,6 @@
 /** Integrations and connected grants for tests that begin where those are there. */
 import { createServer } from "node:net";
+import { basename } from "node:path";
 import { expect } from "vitest";
 import type { Emulator, EmulatorOptions, RegisteredClient, TokenAnswer } from "../../src/emulator/index.ts";
 import { addSecret, type Ended, given, json, newHome, run, textAt, withEmulator } from "./support.ts";
@@ -99,7 +100,7 @@ export async function agedGrant(place: Place, days: number, grant = "meetings"):
   const { home, emulator, client } = place;
   const tokens = emulator.issueTokens({ clientId: client.clientId });
   const obtainedAt = new Date(Date.now() - days * DAY).toISOString();
-  const file = given(`${grant}.json`, JSON.stringify(tokens));
+  const file = given(`${basename(home)}-${grant}.json`, JSON.stringify(tokens));
   const words = ["import", grant, "--integration", "recorder", "--file", file, "--obtained-at", obtainedAt];
   const ended = await run(words, { home });
   expect(ended.exitCode, ended.stderr).toBe(0);
@@ -109,4 +110,29 @@ export async function agedGrant(place: Place, days: number, grant = "meetings"):
 /** How many token requests the emulator has had. */
 export function tokenRequests({ emulator }: Pick<Place, "emulator">): number {
   return emulator.requests().filter(({ endpoint }) => endpoint === "code" || endpoint === "refresh").length;
+}
+
+/** As many cases at a time as keep the processors busy. */
+const AT_ONCE = 4;
+
+/** Checks each row of a table, several at a time, each in places of its own; a failure names its row. */
+export async function forAll<Row extends readonly [what: string, ...rest: readonly unknown[]]>(
+  rows: readonly Row[],
+  check: (row: Row) => Promise<void>,
+): Promise<void> {
+  const waiting = [...rows];
+  const failures: string[] = [];
+  const work = async (): Promise<void> => {
+    for (let row = waiting.shift(); row !== undefined; row = waiting.shift()) {
+      try {
+        await check(row);
+      } catch (error) {
+        failures.push(
+          `${row[0]}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+        );
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, work));
+  expect(failures).toEqual([]);
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { begin, type Place, registeredHome, tokenRequests } from "./connected.ts";
+import { begin, forAll, type Place, registeredHome, tokenRequests } from "./connected.ts";
 import { documentOf, type Ended, json, run, textAt } from "./support.ts";
 
 function exchange(place: Place, words: readonly string[], grant = "meetings"): Promise<Ended> {
@@ -42,11 +42,28 @@ const SPOILT: readonly (readonly [what: string, spoil: (location: string) => str
   ["with a fragment that a browser put there", (location) => `${location}#_=_`],
 ];
 
+const WRONG = [
+  [
+    "a wrong state",
+    (url: URL) => url.searchParams.set("state", "W".repeat(32)),
+    /not one that was handed out/,
+  ],
+  ["no state", (url: URL) => url.searchParams.delete("state"), /has no state/],
+  ["no code", (url: URL) => url.searchParams.delete("code"), /no code in what was pasted/],
+  ["a code twice", (url: URL) => url.searchParams.append("code", "again"), /two codes/],
+  ["another host", (url: URL) => (url.hostname = "localhost"), /its host is "localhost", not "127.0.0.1"/],
+  ["another port", (url: URL) => (url.port = "1"), /its port is 1, not/],
+  ["another path", (url: URL) => (url.pathname = "/cb"), /its path is "\/cb"/],
+  ["a user name", (url: URL) => (url.username = "me"), /user name/],
+] as const;
+
 describe("exchange --redirected-url", () => {
-  test.each(SPOILT)("%s", async (_, spoil) => {
-    const place = await registeredHome();
-    const location = spoil(await approved(place));
-    await isConnected(place, await exchange(place, ["--redirected-url", location]));
+  test("is read as people paste it", async () => {
+    await forAll(SPOILT, async ([, spoil]) => {
+      const place = await registeredHome();
+      const location = spoil(await approved(place));
+      await isConnected(place, await exchange(place, ["--redirected-url", location]));
+    });
   });
 
   test("another redirect: its grant and its integration are the request's own", async () => {
@@ -59,26 +76,15 @@ describe("exchange --redirected-url", () => {
     expect((await run(["status", "other"], place)).exitCode).toBe(3);
   });
 
-  test.each([
-    [
-      "a wrong state",
-      (url: URL) => url.searchParams.set("state", "W".repeat(32)),
-      /not one that was handed out/,
-    ],
-    ["no state", (url: URL) => url.searchParams.delete("state"), /has no state/],
-    ["no code", (url: URL) => url.searchParams.delete("code"), /no code in what was pasted/],
-    ["a code twice", (url: URL) => url.searchParams.append("code", "again"), /two codes/],
-    ["another host", (url: URL) => (url.hostname = "localhost"), /its host is "localhost", not "127.0.0.1"/],
-    ["another port", (url: URL) => (url.port = "1"), /its port is 1, not/],
-    ["another path", (url: URL) => (url.pathname = "/cb"), /its path is "\/cb"/],
-    ["a user name", (url: URL) => (url.username = "me"), /user name/],
-  ])("%s: nothing is sent, and the right address still works", async (_, change, words) => {
-    const place = await registeredHome();
-    const location = await approved(place);
-    const changed = new URL(location);
-    change(changed);
-    await isRefused(place, await exchange(place, ["--redirected-url", changed.href]), words);
-    await isConnected(place, await exchange(place, ["--redirected-url", location]));
+  test("what is not its redirect: nothing is sent, and the right address still works", async () => {
+    await forAll(WRONG, async ([, change, words]) => {
+      const place = await registeredHome();
+      const location = await approved(place);
+      const changed = new URL(location);
+      change(changed);
+      await isRefused(place, await exchange(place, ["--redirected-url", changed.href]), words);
+      await isConnected(place, await exchange(place, ["--redirected-url", location]));
+    });
   });
 
   test("an address that was used already: nothing is sent a second time", async () => {

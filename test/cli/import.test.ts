@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { TokenAnswer } from "../../src/emulator/index.ts";
-import { type Place, registeredHome } from "./connected.ts";
+import { forAll, type Place, registeredHome } from "./connected.ts";
 import { documentOf, type Ended, given, json, run } from "./support.ts";
 
 const WORDS = ["import", "meetings", "--integration", "recorder"] as const;
@@ -86,20 +86,22 @@ const USELESS: readonly (readonly [what: string, text: string, says: RegExp])[] 
 ];
 
 describe("tokens that were obtained elsewhere", () => {
-  test.each(WHOLE)("%s: taken over, and refreshed with later; nothing is sent", async (_, make, says) => {
-    const place = await registeredHome();
-    const tokens = issue(place);
-    const ended = await importText(place, make(tokens), ["--json"]);
-    expect(ended.exitCode, ended.stdout + ended.stderr).toBe(0);
-    if (says === null) expect(ended.stderr).not.toContain("Note:");
-    else expect(ended.stderr).toContain(says);
-    expect(documentOf(ended)).toMatchObject({ state: "active", generation: 1, account: null });
-    expect(documentOf(ended)["scopes"]).toEqual(tokens.scope.split(" "));
-    expect(place.emulator.requests()).toEqual([]);
-    const served = await run(["token", "meetings"], place);
-    expect(served.stdout).toBe(`${tokens.access_token}\n`);
-    expect(place.emulator.requests()).toEqual([]);
-    expect(await json(["refresh", "meetings"], place)).toMatchObject({ generation: 2 });
+  test("are taken over as people have them; nothing is sent, and they work", async () => {
+    await forAll(WHOLE, async ([, make, says]) => {
+      const place = await registeredHome();
+      const tokens = issue(place);
+      const ended = await importText(place, make(tokens), ["--json"]);
+      expect(ended.exitCode, ended.stdout + ended.stderr).toBe(0);
+      if (says === null) expect(ended.stderr).not.toContain("Note:");
+      else expect(ended.stderr).toContain(says);
+      expect(documentOf(ended)).toMatchObject({ state: "active", generation: 1, account: null });
+      expect(documentOf(ended)["scopes"]).toEqual(tokens.scope.split(" "));
+      expect(place.emulator.requests()).toEqual([]);
+      const served = await run(["token", "meetings"], place);
+      expect(served.stdout).toBe(`${tokens.access_token}\n`);
+      expect(place.emulator.requests()).toEqual([]);
+      expect(await json(["refresh", "meetings"], place)).toMatchObject({ generation: 2 });
+    });
   });
 
   test.each([

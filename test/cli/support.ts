@@ -30,6 +30,7 @@ export const PROGRAM = fileURLToPath(new URL("../../dist/cli/main.js", import.me
 process.umask(0);
 
 let scratch = "";
+let homesMade = 0;
 const running = new Set<ChildProcess>();
 const emulators = new Set<Emulator>();
 const evidence: Evidence[] = [];
@@ -48,6 +49,7 @@ afterEach(async () => {
   openFiles.length = 0;
   if (scratch !== "") rmSync(scratch, { recursive: true, force: true });
   scratch = "";
+  homesMade = 0;
   expect(leaks, "secrets where none may be").toEqual([]);
   expect(tooOpen, "files that others can use").toEqual([]);
 });
@@ -92,8 +94,9 @@ export function folder(): string {
 }
 
 /** A home that is not there yet: the program makes it. */
-export function newHome(name = "home"): string {
-  return join(folder(), name);
+export function newHome(): string {
+  homesMade += 1;
+  return join(folder(), `home${homesMade}`);
 }
 
 function homes(): string[] {

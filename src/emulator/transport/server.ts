@@ -45,7 +45,7 @@ export function emulatorServer(provider: Provider, control: (call: Call) => Prom
 }
 
 /** A request as a call. Works on text only: no address, however malformed, can make it throw. */
-export function readCall(
+function readCall(
   request: Pick<IncomingMessage, "method" | "url" | "headers">,
   body: string,
   trackingId: string,
