@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { homedir } from "node:os";
-import { isAbsolute, join, resolve } from "node:path";
+import { dirname, isAbsolute, join, resolve } from "node:path";
 import { GrantkeeperError } from "./core/errors.ts";
 import { SETTINGS, type SettingName } from "./settings.ts";
 
@@ -76,7 +76,9 @@ async function readSettingsFile(path: string): Promise<Partial<Record<SettingNam
   try {
     text = readFileSync(path, "utf8");
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return {};
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT") return {};
+    if (code === "ENOTDIR" || code === "EACCES") throw unusableHome(path, error);
     throw invalid(`${path} cannot be read.`, "Make it readable for this user.", error);
   }
   // Loaded only where there is a file: reading a token must not wait for a parser it does not need.
@@ -86,4 +88,15 @@ async function readSettingsFile(path: string): Promise<Partial<Record<SettingNam
 
 function invalid(message: string, remedy: string, cause?: unknown): GrantkeeperError {
   return new GrantkeeperError("invalid_request", message, { remedy, cause });
+}
+
+function unusableHome(path: string, cause: unknown): GrantkeeperError {
+  return new GrantkeeperError(
+    "storage_unavailable",
+    `The home ${dirname(path)} cannot be read by this user.`,
+    {
+      remedy: "Make it a directory of this user (0700), or name another in GRANTKEEPER_HOME.",
+      cause,
+    },
+  );
 }

@@ -16,7 +16,7 @@ interface ErrorCodeFacts {
 export const ERROR_CODES = {
   invalid_request: { exit: 2, status: 400, meaning: "the command, request or configuration is wrong" },
   conflict: { exit: 2, status: 409, meaning: "something else already has that name or is in the way" },
-  not_found: { exit: 3, status: 404, meaning: "there is no such grant, integration or provider" },
+  not_found: { exit: 3, status: 404, meaning: "there is no such grant or integration" },
   reauthorization_required: {
     exit: 4,
     status: 409,

@@ -1,9 +1,9 @@
+import { afterSuccess } from "../core/aftermath.ts";
 import { GrantkeeperError } from "../core/errors.ts";
 import type { EventDraft } from "../core/events.ts";
 import type { Account, Grant, GrantChange } from "../core/grant.ts";
 import type { Integration } from "../core/integration.ts";
 import { missingScopes } from "../core/scopes.ts";
-import { afterSuccess } from "../core/refresh-rules.ts";
 import { type TokenAnswer, type TokenSet, tokenSetFrom } from "../core/token-set.ts";
 import { lookUpAccount } from "../oauth/account.ts";
 import { grantEvent } from "./audit.ts";

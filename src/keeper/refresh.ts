@@ -1,12 +1,7 @@
+import { afterFailure, afterSuccess } from "../core/aftermath.ts";
 import type { Grant, GrantChange, RefreshError } from "../core/grant.ts";
 import type { RefreshOutcome } from "../core/outcome.ts";
-import {
-  afterFailure,
-  afterSuccess,
-  mayAttempt,
-  mayProbe,
-  type RefreshReason,
-} from "../core/refresh-rules.ts";
+import { mayAttempt, mayProbe, type RefreshReason } from "../core/refresh-rules.ts";
 import { succeed, tokenSetFrom } from "../core/token-set.ts";
 import { TOKEN_REQUEST_TIMEOUT } from "../oauth/send.ts";
 import { refreshTokens } from "../oauth/token-request.ts";
@@ -61,15 +56,18 @@ async function attempt(
   why: RefreshReason,
   takeOverFrom: string | null,
 ): Promise<Refreshed> {
+  // Opened before the claim: what does not open is found before anything is promised.
+  const secrets = openSecrets(ports, grant, context);
   ports.failpoint("before_claim");
   const claimedAt = ports.clock.monotonic();
   const claimed = await claim(ports, grant, takeOverFrom);
   if (claimed === null) return next(ports, grant, why);
   ports.failpoint("claimed");
   await reportAbandoned(ports, grant);
-  const { outcome, sentAt, refreshToken } = await spend(ports, claimed, context, claimedAt);
+  const { outcome, sentAt } = await spend(ports, claimed, context, secrets, claimedAt);
   ports.failpoint("answered");
-  if (outcome.kind === "refreshed") return save(ports, claimed, context, outcome, sentAt, refreshToken);
+  if (outcome.kind === "refreshed")
+    return save(ports, claimed, context, outcome, sentAt, secrets.refreshToken);
   return settle(ports, claimed, context, outcome, why);
 }
 
@@ -96,14 +94,18 @@ async function reportAbandoned(ports: Ports, seen: Grant): Promise<void> {
   await ports.store.record(grantEvent(ports, "outcome_unknown", seen, { reason: "holder_ended" }));
 }
 
+function openSecrets({ sealer }: Ports, grant: Grant, { integration }: GrantContext) {
+  const refreshToken = openToken(sealer, grant, "refresh_token") ?? "";
+  return { client: openClient(sealer, integration), refreshToken };
+}
+
 async function spend(
   ports: Ports,
   claimed: Grant,
-  { integration, profile }: GrantContext,
+  { profile }: GrantContext,
+  secrets: ReturnType<typeof openSecrets>,
   claimedAt: number,
 ) {
-  const refreshToken = openToken(ports.sealer, claimed, "refresh_token") ?? "";
-  const client = openClient(ports.sealer, integration);
   const sentAt = ports.clock.now();
   // Both clocks: one may have been set back, the other may have stood still while the machine slept.
   const mayStillSend = (): boolean => {
@@ -112,8 +114,8 @@ async function spend(
     return ports.clock.monotonic() - claimedAt <= LATEST_SEND && leaseLeft >= LEASE - LATEST_SEND;
   };
   const { send, clock } = ports;
-  const outcome = await refreshTokens({ profile, client, refreshToken, send, now: clock.now, mayStillSend });
-  return { outcome, sentAt, refreshToken };
+  const outcome = await refreshTokens({ profile, ...secrets, send, now: clock.now, mayStillSend });
+  return { outcome, sentAt };
 }
 
 type Delivered = Extract<RefreshOutcome, { kind: "refreshed" }>;

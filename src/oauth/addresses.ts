@@ -25,6 +25,7 @@ export function parseBaseUrl(value: string): string {
  */
 export function parseRedirectUri(value: string): string {
   const given = value.trim();
+  if (/\s/.test(given)) throw invalid(`The redirect URI ${quote(given)} has white space inside.`, EXAMPLES);
   const url = parseAddress("redirect URI", given);
   if (url.protocol === "http:" || url.protocol === "https:") requireSecure("redirect URI", url);
   if (/^(javascript|data|file|blob):$/.test(url.protocol)) {

@@ -57,6 +57,7 @@ export async function startDevice(request: DeviceStartRequest): Promise<DeviceSt
       ),
   });
   if (result.kind !== "answer") return { kind: "failed", outcome: asFailure(readSendFailure(result)) };
+  if (NO_SUCH_ENDPOINT.has(result.status)) return { kind: "not_offered" };
   const fields = result.truncated ? null : asRecord(parseJson(result.body));
   const isSuccess = result.status >= 200 && result.status < 300;
   const device = isSuccess && fields !== null ? readDevice(fields, startedAt) : null;
@@ -65,6 +66,9 @@ export async function startDevice(request: DeviceStartRequest): Promise<DeviceSt
   const outcome = readTokenAnswer(result, { profile, request: "device", now: now(), secrets });
   return { kind: "failed", outcome: asFailure(outcome) };
 }
+
+/** What a server without the device flow answers at its address. */
+const NO_SUCH_ENDPOINT: ReadonlySet<number> = new Set([404, 405, 501]);
 
 const USUAL_INTERVAL = 5;
 const USUAL_LIFE = 300;

@@ -33,7 +33,7 @@ function transient(sessions: string): RefusalRule[] {
       arm: "later",
       match: { status: [429] },
       message: "Webex asks for fewer requests.",
-      remedy: "Nothing has to be done: the request is sent again when the time Webex named is over.",
+      remedy: "Wait for the time Webex named; the next command that needs a token then asks again.",
     },
     {
       cause: "tokenlimit_reached",

@@ -3,6 +3,8 @@ import { createServer } from "node:net";
 import { basename } from "node:path";
 import { expect } from "vitest";
 import type { Emulator, EmulatorOptions, RegisteredClient, TokenAnswer } from "../../src/emulator/index.ts";
+import { addIntegration as addToStore } from "../../src/keeper/integrations.ts";
+import { openKeeper } from "../../src/open.ts";
 import { addSecret, type Ended, given, json, newHome, run, textAt, withEmulator } from "./support.ts";
 
 export const PRESET = "meetings-capture-with-account";
@@ -20,7 +22,7 @@ export async function registerAt(
   return { ...client, redirectUri };
 }
 
-export function freePort(): Promise<number> {
+function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.once("error", reject);
@@ -41,6 +43,8 @@ export interface PlaceOptions {
   readonly emulator?: EmulatorOptions;
   readonly preset?: string;
   readonly redirectUri?: string;
+  /** Nothing but commands has opened the store, so that each file is as a command leaves it. */
+  readonly byCommand?: boolean;
 }
 
 /** A home with the integration `recorder`, and the emulator that it stands for. */
@@ -49,7 +53,20 @@ export async function registeredHome(options: PlaceOptions = {}): Promise<Place>
   const emulator = await withEmulator(options.emulator);
   const { redirectUri } = options;
   const client = await registerAt(emulator, redirectUri === undefined ? {} : { redirectUris: [redirectUri] });
-  await addIntegration({ home, emulator, client }, "recorder", ["--preset", options.preset ?? PRESET]);
+  if (options.byCommand === true) {
+    await addIntegration({ home, emulator, client }, "recorder", ["--preset", options.preset ?? PRESET]);
+    return { home, emulator, client };
+  }
+  // Without a process: nearly every test begins here. The command has its own tests.
+  const keeper = await openKeeper({ GRANTKEEPER_HOME: home });
+  await addToStore(keeper.ports, "recorder", "webex", {
+    clientId: client.clientId,
+    clientSecret: client.clientSecret,
+    redirectUri: client.redirectUri,
+    baseUrl: emulator.baseUrl,
+    preset: options.preset ?? PRESET,
+  });
+  await keeper.close();
   return { home, emulator, client };
 }
 

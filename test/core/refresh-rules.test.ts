@@ -1,15 +1,9 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { afterFailure, afterSuccess } from "../../src/core/aftermath.ts";
 import type { Grant } from "../../src/core/grant.ts";
 import type { DoubtReason, RefreshOutcome, UnavailableReason } from "../../src/core/outcome.ts";
-import {
-  afterFailure,
-  afterSuccess,
-  mayAttempt,
-  mayProbe,
-  type RefreshReason,
-  type Rotation,
-} from "../../src/core/refresh-rules.ts";
+import { mayAttempt, mayProbe, type RefreshReason, type Rotation } from "../../src/core/refresh-rules.ts";
 import { aGrant } from "../store/samples.ts";
 
 const NOW = Date.UTC(2026, 10, 23, 12);

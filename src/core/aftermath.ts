@@ -1,0 +1,262 @@
+import type { ErrorCode } from "./errors.ts";
+import type { EventData, EventType } from "./events.ts";
+import type { Grant, GrantChange, RefreshError } from "./grant.ts";
+import { forGrant } from "./names.ts";
+import type { RefreshOutcome } from "./outcome.ts";
+import { CONFIRMATION_INTERVAL, INCIDENT_PROBE_INTERVAL, nearEnd, type Rotation } from "./refresh-rules.ts";
+import { backoff, dueAt } from "./schedule.ts";
+import type { TokenSet } from "./token-set.ts";
+
+const REJECTIONS_FOR_A_VERDICT = 3;
+const SHORTEST_SUSPICION = 15 * 60_000;
+
+/** What an outcome other than `refreshed` does to a grant. */
+export interface Aftermath {
+  readonly change: GrantChange;
+  readonly event: { readonly type: EventType; readonly data: EventData } | null;
+  /** The same refresh token is to be sent once more, at once (a labelled retry). */
+  readonly retryAtOnce: boolean;
+  readonly error: RefreshError;
+}
+
+interface Circumstances {
+  readonly now: number;
+  readonly random: number;
+  readonly rotation: Rotation;
+  /** This attempt was already the labelled retry. */
+  readonly isRetry: boolean;
+}
+
+type Failure = Exclude<RefreshOutcome, { kind: "refreshed" }>;
+
+/** The table of what follows each outcome that brought no token. Nothing here declares death without evidence. */
+export function afterFailure(grant: Grant, outcome: Failure, at: Circumstances): Aftermath {
+  switch (outcome.kind) {
+    case "unavailable":
+      return afterUnavailable(grant, outcome, at);
+    case "in_doubt":
+      return afterDoubt(grant, outcome, at);
+    case "grant_rejected":
+      return afterRejection(grant, outcome, at);
+    case "integration_rejected":
+      return afterIntegrationRejected(grant, outcome, at);
+  }
+}
+
+type Arm<K extends Failure["kind"]> = Extract<Failure, { kind: K }>;
+
+function afterUnavailable(grant: Grant, outcome: Arm<"unavailable">, at: Circumstances): Aftermath {
+  const attempts = grant.attempts + 1;
+  const wait = outcome.retryAfter ?? backoff(attempts, at.random);
+  const error = refreshError(grant, unavailableCode(outcome), outcome.detail, outcome, at.now);
+  return {
+    change: {
+      ...failed(attempts, error, at.now),
+      refreshStatus: standing(grant, "retrying"),
+      nextAttemptAt: at.now + wait,
+      quietUntil: outcome.retryAfter === null ? null : at.now + outcome.retryAfter,
+      // Nothing was spent: this sending leaves no doubt behind.
+      presentations: Math.max(0, grant.presentations - 1),
+    },
+    event: failingEvent(grant, outcome.reason),
+    retryAtOnce: false,
+    error,
+  };
+}
+
+/** A doubt or a suspicion that was there before is not settled by a request that never arrived. */
+function standing(grant: Grant, otherwise: "retrying"): "retrying" | "suspect" | "outcome_unknown" {
+  if (grant.suspectSince !== null) return "suspect";
+  return grant.presentations > 1 ? "outcome_unknown" : otherwise;
+}
+
+function unavailableCode(outcome: Arm<"unavailable">): ErrorCode {
+  if (outcome.reason === "rate_limited") return "rate_limited";
+  return outcome.reason === "unrecognised_refusal" ? "provider_refused" : "provider_unreachable";
+}
+
+function afterDoubt(grant: Grant, outcome: Arm<"in_doubt">, at: Circumstances): Aftermath {
+  const attempts = grant.attempts + 1;
+  const retryAtOnce = at.rotation !== "strict" && !at.isRetry;
+  const error = refreshError(grant, "provider_unreachable", outcome.detail, outcome, at.now);
+  return {
+    change: {
+      ...failed(attempts, error, at.now),
+      refreshStatus: "outcome_unknown",
+      nextAttemptAt: at.now + doubtWait(grant, attempts, at),
+      // The retry goes out under the same lease: nobody is to take the lost answer for the result.
+      ...(retryAtOnce && { leaseOwner: grant.leaseOwner, leaseExpiresAt: grant.leaseExpiresAt }),
+    },
+    event: {
+      type: "outcome_unknown",
+      data: { reason: outcome.reason, rotation: at.rotation, detail: outcome.detail },
+    },
+    retryAtOnce,
+    error,
+  };
+}
+
+/** Strict: the one retry waits until the access token is near its end. Else the usual back-off. */
+function doubtWait(grant: Grant, attempts: number, at: Circumstances): number {
+  const wait = backoff(attempts, at.random);
+  return at.rotation === "strict" ? Math.max(nearEnd(grant) - at.now, wait) : wait;
+}
+
+function afterRejection(grant: Grant, outcome: Arm<"grant_rejected">, at: Circumstances): Aftermath {
+  const rejections = grant.rejections + 1;
+  const since = grant.suspectSince ?? at.now;
+  const { refusal } = outcome;
+  const cause = causeOfDeath(grant, rejections, since, outcome, at.now);
+  const error = rejectionError(grant, rejections, cause !== null, outcome, at.now);
+  // This answer is known; an earlier one that was lost stays counted, for the verdict.
+  const presentations = Math.max(0, grant.presentations - 1);
+  const common = {
+    ...failed(grant.attempts + 1, error, at.now),
+    rejections,
+    suspectSince: since,
+    presentations,
+  };
+  if (cause !== null) {
+    return {
+      change: {
+        ...common,
+        state: "reauthorization_required",
+        cause,
+        refreshStatus: "idle",
+        nextAttemptAt: null,
+      },
+      event: { type: "reauthorization_required", data: { cause: cause.code, message: cause.message } },
+      retryAtOnce: false,
+      error,
+    };
+  }
+  return {
+    change: { ...common, refreshStatus: "suspect", nextAttemptAt: at.now + CONFIRMATION_INTERVAL },
+    event: {
+      type: "suspect",
+      data: {
+        cause: refusal.cause,
+        rejections,
+        needed: REJECTIONS_FOR_A_VERDICT,
+        after_unknown: grant.presentations > 1,
+      },
+    },
+    retryAtOnce: false,
+    error,
+  };
+}
+
+/** Until there is a verdict the message says so: nothing is declared dead by one refusal. */
+function rejectionError(
+  grant: Grant,
+  rejections: number,
+  isFinal: boolean,
+  outcome: Arm<"grant_rejected">,
+  now: number,
+): RefreshError {
+  const error = refreshError(grant, "reauthorization_required", outcome.refusal.message, outcome, now);
+  if (isFinal) return error;
+  const count = `This was refusal ${rejections}; it takes ${REJECTIONS_FOR_A_VERDICT} over a quarter of an hour to be sure.`;
+  return { ...error, message: `${error.message} ${count}` };
+}
+
+/**
+ * The evidence that a grant is dead: three rejections over a quarter of an hour, or one of a refresh
+ * token whose own stated end has passed.
+ */
+function causeOfDeath(
+  grant: Grant,
+  rejections: number,
+  since: number,
+  { refusal }: Arm<"grant_rejected">,
+  now: number,
+): Grant["cause"] {
+  const remedy = forGrant(refusal.remedy, grant.name);
+  if (grant.refreshExpiresAt !== null && grant.refreshExpiresAt <= now) {
+    const ended = new Date(grant.refreshExpiresAt).toISOString();
+    const message = `The refresh token ran out on ${ended} without having been used in time.`;
+    return { code: "refresh_token_expired", message, remedy, at: now };
+  }
+  if (rejections < REJECTIONS_FOR_A_VERDICT || now - since < SHORTEST_SUSPICION) return null;
+  if (grant.presentations > 1) {
+    const message =
+      "An answer of the provider was lost, and the refresh token it replaced is no longer accepted.";
+    return { code: "answer_lost", message, remedy, at: now };
+  }
+  return { code: refusal.cause, message: refusal.message, remedy, at: now };
+}
+
+function afterIntegrationRejected(
+  grant: Grant,
+  outcome: Arm<"integration_rejected">,
+  at: Circumstances,
+): Aftermath {
+  const error = refreshError(grant, "integration_misconfigured", outcome.refusal.message, outcome, at.now);
+  return {
+    change: {
+      ...failed(grant.attempts + 1, error, at.now),
+      refreshStatus: standing(grant, "retrying"),
+      nextAttemptAt: at.now + INCIDENT_PROBE_INTERVAL,
+      presentations: Math.max(0, grant.presentations - 1),
+    },
+    event: failingEvent(grant, outcome.refusal.cause),
+    retryAtOnce: false,
+    error,
+  };
+}
+
+function failed(attempts: number, lastError: RefreshError, now: number) {
+  return {
+    attempts,
+    lastError,
+    lastAttemptAt: now,
+    quietUntil: null,
+    leaseOwner: null,
+    leaseExpiresAt: null,
+    updatedAt: now,
+  } satisfies GrantChange;
+}
+
+/** One event when refreshing begins to fail, not one a try: the row counts the tries. */
+function failingEvent(grant: Grant, reason: string): Aftermath["event"] {
+  return grant.attempts === 0 ? { type: "refresh_failing", data: { reason } } : null;
+}
+
+function refreshError(
+  grant: Grant,
+  code: ErrorCode,
+  message: string,
+  outcome: Failure,
+  at: number,
+): RefreshError {
+  const refusal = "refusal" in outcome ? outcome.refusal : null;
+  const provider = refusal?.answer ?? ("answer" in outcome ? outcome.answer : null);
+  const remedy = refusal === null ? null : forGrant(refusal.remedy, grant.name);
+  return { code, message: refusal?.message ?? message, remedy, at, provider };
+}
+
+/** What a delivered token set does to the rest of a grant's row: every trouble is over. */
+export function afterSuccess(
+  tokens: TokenSet,
+  life: { issuedAt: number; idleLimit: number | null },
+  random: number,
+  now: number,
+) {
+  const { accessExpiresAt, refreshExpiresAt } = tokens;
+  return {
+    accessIssuedAt: life.issuedAt,
+    refreshStatus: "idle",
+    // Without a refresh token there is nothing to do on a schedule.
+    nextAttemptAt:
+      tokens.refreshToken === null ? null : dueAt({ ...life, accessExpiresAt, refreshExpiresAt }, random),
+    quietUntil: null,
+    attempts: 0,
+    lastError: null,
+    presentations: 0,
+    rejections: 0,
+    suspectSince: null,
+    leaseOwner: null,
+    leaseExpiresAt: null,
+    updatedAt: now,
+  } satisfies GrantChange;
+}
