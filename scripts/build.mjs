@@ -53,13 +53,31 @@ export async function build(root) {
   replace(join(root, "dist"), fresh, join(root, ".cache", "dist.old"));
 }
 
+const NOTHING = "\0nothing.cjs";
+
+function isStartOfPrograms(source, importer = "") {
+  return source === "node:child_process" && /[\\/]node_modules[\\/]commander[\\/]/.test(importer);
+}
+
+/**
+ * The parser of the command line can start other programs as subcommands, and loads what it needs for that
+ * at every start: a seventh of what Node itself takes. Our subcommands are all within.
+ */
+const withoutStartOfPrograms = {
+  name: "without-start-of-programs",
+  resolveId: (source, importer) => (isStartOfPrograms(source, importer) ? NOTHING : null),
+  load: (id) => (id === NOTHING ? "module.exports = {};" : null),
+};
+
 /** Writes one bundle, and tells the modules that went into it. */
 async function write(root, fresh, { input, directory, format }) {
   const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
   const bundle = await rolldown({
     cwd: root,
     input,
-    external: EXTERNAL,
+    external: (id, importer) =>
+      EXTERNAL.some((pattern) => pattern.test(id)) && !isStartOfPrograms(id, importer),
+    plugins: [withoutStartOfPrograms],
     platform: "node",
     transform: { target: "node20.19", define: { __GRANTKEEPER_VERSION__: JSON.stringify(version) } },
     onLog: refuseWarnings,

@@ -7,22 +7,36 @@ export interface Io {
   readonly stdin: NodeJS.ReadStream;
   readonly stdout: NodeJS.WriteStream;
   readonly stderr: NodeJS.WriteStream;
+  /** Writes to standard output. */
+  readonly print: (text: string) => void;
 }
 
 /** The process's own. Each stream is set up when it is first used: a token read needs none of them. */
-export function processIo(): Io {
+export function processIo(): ProcessIo {
+  let isUsed = false;
+  const used = <T>(stream: T): T => {
+    isUsed = true;
+    return stream;
+  };
   return {
     env: process.env,
+    hasPendingStreams: () => isUsed,
+    print: (text) => printDirectly(text, () => used(tolerant(process.stdout))),
     get stdin() {
-      return process.stdin;
+      return used(process.stdin);
     },
     get stdout() {
-      return tolerant(process.stdout);
+      return used(tolerant(process.stdout));
     },
     get stderr() {
-      return tolerant(process.stderr);
+      return used(tolerant(process.stderr));
     },
   };
+}
+
+/** The process's surroundings, and whether anything may still be on its way out. */
+interface ProcessIo extends Io {
+  readonly hasPendingStreams: () => boolean;
 }
 
 /**
@@ -50,27 +64,27 @@ export function tell(io: Io, line: string): void {
 
 /** The result for people. */
 export function say(io: Io, text: string): void {
-  io.stdout.write(`${text}\n`);
+  io.print(`${text}\n`);
 }
 
 /** The one JSON document of `--json`. */
 export function printJson(io: Io, document: unknown): void {
-  io.stdout.write(`${JSON.stringify(document, null, 2)}\n`);
+  io.print(`${JSON.stringify(document, null, 2)}\n`);
 }
 
 const STDOUT = 1;
 
 /**
- * A short result straight to the descriptor, without the stream that setting up costs as much as opening
- * the store. Where the descriptor cannot take it at once, the stream does it after all.
+ * Writes straight to the descriptor: setting up the stream for it costs as much as opening the store.
+ * Where the descriptor cannot take it at once, the stream does it after all.
  */
-export function sayDirectly(io: Io, text: string): void {
-  const bytes = Buffer.from(`${text}\n`);
+function printDirectly(text: string, stream: () => NodeJS.WriteStream): void {
+  const bytes = Buffer.from(text);
   let written = 0;
   try {
     while (written < bytes.length) written += writeSync(STDOUT, bytes, written);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "EPIPE") return;
-    io.stdout.write(bytes.subarray(written));
+    stream().write(bytes.subarray(written));
   }
 }

@@ -84,7 +84,7 @@ function quiet(program: Command, io: Io, usageErrors: string[]): Command {
   const adopt = (command: Command): void => {
     command.exitOverride();
     command.configureOutput({
-      writeOut: (text) => io.stdout.write(text),
+      writeOut: (text) => io.print(text),
       writeErr: (text) => usageErrors.push(text.trim()),
       outputError: (text) => usageErrors.push(text.trim()),
     });

@@ -3,7 +3,7 @@ import { openKeeper } from "../open.ts";
 import { failpointFrom } from "./failpoint.ts";
 import { reportFailure } from "./failure.ts";
 import { deferInterrupts } from "./interrupt.ts";
-import { type Io, sayDirectly, tell } from "./io.ts";
+import { type Io, printJson, say, tell } from "./io.ts";
 import type { TokenCall } from "./plain-token-call.ts";
 
 /** Prints a valid access token. Returns the exit code. */
@@ -17,10 +17,10 @@ export async function runToken(io: Io, { name, minTtl, json }: TokenCall): Promi
     try {
       const document = await getToken(keeper.ports, name, minTtl ?? DEFAULT_MIN_TTL);
       if (json) {
-        sayDirectly(io, JSON.stringify(document, null, 2));
+        printJson(io, document);
       } else {
         if (document.warning !== null) tell(io, `Warning: ${document.warning}`);
-        sayDirectly(io, document.access_token);
+        say(io, document.access_token);
       }
       return interrupts.exitCode() ?? 0;
     } finally {

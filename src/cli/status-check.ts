@@ -18,7 +18,7 @@ export function checkGrants(grants: readonly GrantStanding[], now: number, withi
 function checkOne(grant: GrantStanding, now: number, withinDays: number): number {
   if (grant.state === "pending" || grant.state === "revoked") return 0;
   if (grant.state === "suspended") return ERROR_CODES.suspended.exit;
-  const end = grant.refreshFingerprint === null ? grant.accessExpiresAt : grant.refreshExpiresAt;
+  const end = grant.hasRefreshToken ? grant.refreshExpiresAt : grant.accessExpiresAt;
   const isNear = end !== null && end - now < withinDays * DAY;
   if (grant.state === "reauthorization_required" || isNear) return ERROR_CODES.reauthorization_required.exit;
   const isFailing = grant.lastError !== null || grant.refreshStatus === "outcome_unknown";

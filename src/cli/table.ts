@@ -3,15 +3,15 @@ import { wrap } from "./wrap.ts";
 
 /** Rows as aligned columns, two spaces apart; the last column is not padded. Colours do not count as width. */
 export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
-  const widths = header.map((name) => name.length);
-  for (const row of rows) {
-    row.forEach((cell, i) => {
-      widths[i] = Math.max(widths[i] ?? 0, width(cell));
-    });
-  }
-  const line = (row: readonly string[]): string =>
-    row.map((cell, i) => (i === row.length - 1 ? cell : pad(cell, widths[i] ?? 0))).join("  ");
-  return [line(header), ...rows.map(line)].join("\n");
+  const widths = header.map((_, i) =>
+    rows.reduce((most, row) => Math.max(most, width(row[i] ?? "")), width(header[i] ?? "")),
+  );
+  const line = (row: readonly string[]): string => {
+    let text = "";
+    for (let i = 0; i < row.length - 1; i++) text += `${pad(row[i] ?? "", widths[i] ?? 0)}  `;
+    return text + (row.at(-1) ?? "");
+  };
+  return [header, ...rows].map(line).join("\n");
 }
 
 /** Names and values, aligned; a value longer than the line goes on under itself. */

@@ -42,7 +42,7 @@ export function troubleOf(grant: GrantStanding, now: number): string {
   if (refreshStatus === "suspect") return `being confirmed: ${lastError?.message ?? "rejected"}`;
   if (lastError !== null) return lastError.message;
   if (refreshStatus === "outcome_unknown") return "a refresh's answer was lost; it is tried again";
-  if (grant.refreshFingerprint === null) return "no refresh token: ends with its access token";
+  if (!grant.hasRefreshToken) return "no refresh token: ends with its access token";
   if (!grant.hasAllScopes && grant.generation > 0) return "not all scopes that were asked for are granted";
   if (grant.refreshExpiresAt !== null && grant.refreshExpiresAt < now) return "the refresh token has run out";
   return "";

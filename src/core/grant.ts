@@ -93,18 +93,19 @@ export type GrantStanding = Pick<
   | "cause"
   | "generation"
   | "accessExpiresAt"
-  | "refreshFingerprint"
   | "refreshExpiresAt"
   | "refreshStatus"
   | "lastError"
 > & {
+  readonly hasRefreshToken: boolean;
   /** Whether everything that was asked for was granted. */
   readonly hasAllScopes: boolean;
 };
 
 /** How one grant stands. */
 export function standingOf(grant: Grant): GrantStanding {
-  return { ...grant, hasAllScopes: missingScopes(grant.requestedScopes, grant.scopes).length === 0 };
+  const hasAllScopes = missingScopes(grant.requestedScopes, grant.scopes).length === 0;
+  return { ...grant, hasRefreshToken: grant.refreshToken !== null, hasAllScopes };
 }
 
 /** What of a grant may change; a transition names the fields it changes and no others. */

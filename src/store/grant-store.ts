@@ -146,20 +146,25 @@ type StandingRow = readonly [
   cause: string | null,
   generation: number,
   accessExpiresAt: number | null,
-  refreshFingerprint: string | null,
   refreshExpiresAt: number | null,
   refreshStatus: GrantStanding["refreshStatus"],
   lastError: string | null,
-  scopes: string,
-  requestedScopes: string,
+  hasRefreshToken: number | boolean,
+  otherScopes: string | null,
+  requestedScopes: string | null,
 ];
 
-const STANDING_COLUMNS = `name, state, cause, generation, access_expires_at, refresh_fingerprint,
-  refresh_expires_at, refresh_status, last_error, scopes, requested_scopes`;
+const STANDING_NAMES = `name, state, cause, generation, access_expires_at, refresh_expires_at,
+  refresh_status, last_error, has_refresh_token, other_scopes, requested`;
+
+/** The scopes come along only where they are not, letter by letter, what was asked for. */
+const STANDING_COLUMNS = `name, state, cause, generation, access_expires_at, refresh_expires_at,
+  refresh_status, last_error, refresh_token is not null as has_refresh_token,
+  nullif(scopes, requested_scopes) as other_scopes, nullif(requested_scopes, scopes) as requested`;
 
 /** All rows as one value: thousands of them then cross from the database into objects in one step. */
 async function readStandings(database: Database): Promise<GrantStanding[]> {
-  const list = AS_ONE_VALUE[database.dialect](STANDING_COLUMNS);
+  const list = AS_ONE_VALUE[database.dialect](STANDING_NAMES);
   const text = `select ${list} as list from (select ${STANDING_COLUMNS} from grants order by name) as ordered`;
   const rows = await database.read(({ query }) => query(text));
   const standings = JSON.parse(String(rows[0]?.["list"] ?? "[]")) as readonly StandingRow[];
@@ -169,16 +174,16 @@ async function readStandings(database: Database): Promise<GrantStanding[]> {
     cause: row[2] === null ? null : (JSON.parse(row[2]) as Grant["cause"]),
     generation: row[3],
     accessExpiresAt: row[4],
-    refreshFingerprint: row[5],
-    refreshExpiresAt: row[6],
-    refreshStatus: row[7],
-    lastError: row[8] === null ? null : (JSON.parse(row[8]) as Grant["lastError"]),
+    refreshExpiresAt: row[5],
+    refreshStatus: row[6],
+    lastError: row[7] === null ? null : (JSON.parse(row[7]) as Grant["lastError"]),
+    hasRefreshToken: Boolean(row[8]),
     hasAllScopes: hasAll(row[9], row[10]),
   }));
 }
 
-/** Nearly always the same text; else more may have been granted than was asked for, and in another order. */
-function hasAll(granted: string, requested: string): boolean {
-  if (granted === requested) return true;
-  return missingScopes(JSON.parse(requested) as string[], JSON.parse(granted) as string[]).length === 0;
+/** More may have been granted than was asked for, and in another order. */
+function hasAll(other: string | null, requested: string | null): boolean {
+  if (other === null || requested === null) return true;
+  return missingScopes(JSON.parse(requested) as string[], JSON.parse(other) as string[]).length === 0;
 }
