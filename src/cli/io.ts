@@ -12,31 +12,20 @@ export interface Io {
 }
 
 /** The process's own. Each stream is set up when it is first used: a token read needs none of them. */
-export function processIo(): ProcessIo {
-  let isUsed = false;
-  const used = <T>(stream: T): T => {
-    isUsed = true;
-    return stream;
-  };
+export function processIo(): Io {
   return {
     env: process.env,
-    hasPendingStreams: () => isUsed,
-    print: (text) => printDirectly(text, () => used(tolerant(process.stdout))),
+    print: (text) => printDirectly(text, () => tolerant(process.stdout)),
     get stdin() {
-      return used(process.stdin);
+      return process.stdin;
     },
     get stdout() {
-      return used(tolerant(process.stdout));
+      return tolerant(process.stdout);
     },
     get stderr() {
-      return used(tolerant(process.stderr));
+      return tolerant(process.stderr);
     },
   };
-}
-
-/** The process's surroundings, and whether anything may still be on its way out. */
-interface ProcessIo extends Io {
-  readonly hasPendingStreams: () => boolean;
 }
 
 /**
