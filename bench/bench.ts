@@ -1,9 +1,14 @@
 import { measureInstall } from "./install.ts";
+import { measureRefresh } from "./refresh.ts";
+import { measureMillion, measureOverdue } from "./scale.ts";
 import { measureStart } from "./start.ts";
 
 const BENCHMARKS: Readonly<Record<string, (root: string) => Promise<void>>> = {
   start: measureStart,
   install: measureInstall,
+  refresh: measureRefresh,
+  overdue: measureOverdue,
+  million: measureMillion,
 };
 
 /** Runs the benchmarks named, or all. */

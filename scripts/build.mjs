@@ -23,7 +23,7 @@ import { withLock } from "./lock.mjs";
 import { BUILD_STAMP, hashInputs } from "./plan.mjs";
 
 /** Not bundled: these carry native code, which must lie beside its package. */
-const EXTERNAL = [/^@photostructure\/sqlite/, /^@napi-rs\/keyring/, /^node:/];
+const EXTERNAL = [/^@photostructure\/sqlite/, /^@napi-rs\/keyring/, /^pg-native$/, /^node:/];
 
 /**
  * The command line is CommonJS: it starts 6 ms sooner than the same as ES modules, a quarter of what `node`

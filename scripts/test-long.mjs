@@ -3,6 +3,6 @@ import { spawnSync } from "node:child_process";
 import { commandOf, ROOT } from "./tools.mjs";
 
 const env = { ...process.env, GRANTKEEPER_LONG: "1" };
-const args = [commandOf("vitest"), "run", "test/reliability", ...process.argv.slice(2)];
+const args = [commandOf("vitest"), "run", "test/reliability", "test/postgres", ...process.argv.slice(2)];
 const { status } = spawnSync(process.execPath, args, { cwd: ROOT, env, stdio: "inherit" });
 process.exitCode = status ?? 1;

@@ -11,6 +11,8 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 export interface Config {
   readonly home: string;
   readonly databaseUrl: string | null;
+  /** For a database URL without one. */
+  readonly databasePassword: string | null;
   readonly masterKey: string | null;
   readonly masterKeyFile: string | null;
   readonly sqlite: "auto" | "bundled";
@@ -37,6 +39,7 @@ export async function readConfig(env: Environment): Promise<Config> {
   return {
     home,
     databaseUrl: setting("database_url"),
+    databasePassword: given(env["PGPASSWORD"]),
     masterKey: given(env["GRANTKEEPER_MASTER_KEY"]),
     masterKeyFile: path("master_key_file"),
     sqlite: oneOf("sqlite", setting("sqlite") ?? "auto", ["auto", "bundled"]),

@@ -3,14 +3,19 @@ import { userInfo } from "node:os";
 import { join } from "node:path";
 import { type Config, type Environment, readConfig } from "./config.ts";
 import { GrantkeeperError } from "./core/errors.ts";
-import type { Clock, Failpoint, Ports, Random } from "./keeper/ports.ts";
-import { emptySpool } from "./keeper/saving.ts";
+import type { Clock, Failpoint, HeldStore, Ports, Random, StoreIdentity } from "./keeper/ports.ts";
+import { emptySpool } from "./keeper/spooling.ts";
+import { newKeeperState } from "./keeper/state.ts";
 import type { OutgoingRequest, Send, SendResult } from "./oauth/send.ts";
 import { providerProfile } from "./providers/index.ts";
 import { findMasterKey, type FoundKey, makeMasterKey } from "./seal/master-key.ts";
 import { createSealer, wrongMasterKey } from "./seal/sealer.ts";
+import { type AboutDatabase, readAboutDatabase } from "./store/about-database.ts";
 import type { Database } from "./store/database.ts";
-import { hasEnded, processIdentity } from "./store/process-identity.ts";
+import { openIdentity } from "./store/identity.ts";
+import { openInstanceMemory } from "./store/instance-memory.ts";
+import { placeOf } from "./store/place.ts";
+import { hasEnded, hasEndedHere, keeperIdentity } from "./store/process-identity.ts";
 import { claimMasterKey, prepareSchema, type StoreFacts } from "./store/schema.ts";
 import { createFileSpool } from "./store/spool.ts";
 import { openSqlite } from "./store/sqlite.ts";
@@ -21,6 +26,10 @@ export interface OpenKeeper {
   readonly ports: Ports;
   readonly config: Config;
   readonly keyId: string;
+  /** What its database says of itself. */
+  readonly aboutDatabase: () => Promise<AboutDatabase>;
+  /** For keepers that live long: they look again at each tick. */
+  readonly identity: StoreIdentity;
   readonly close: () => Promise<void>;
 }
 
@@ -29,8 +38,14 @@ export interface OpenOptions {
   /** Sees each exchange with a provider, for people who ask what is sent. Must mask what it shows. */
   readonly watch?: ((request: OutgoingRequest, result: SendResult) => void) | undefined;
   readonly failpoint?: Failpoint | undefined;
+  /** Who acts, as the audit names it; the person at the command line where absent. */
+  readonly actor?: string | undefined;
+  /** A keeper that stays: it hears from the other replicas at once, where the database can tell. */
+  readonly listens?: boolean;
   /** Called before anything is sent. */
   readonly onSend?: (() => void) | undefined;
+  /** Called when the store turns out to be a copy or a restored one, after every grant is held. */
+  readonly onHeld?: ((found: HeldStore) => void) | undefined;
 }
 
 /** The real clock and the real chance: handed to everything that decides by them. */
@@ -38,6 +53,10 @@ const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
   sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+  alarm: (ms, work) => {
+    const timer = setTimeout(work, ms);
+    return () => clearTimeout(timer);
+  },
 };
 
 const systemRandom: Random = {
@@ -51,13 +70,18 @@ const systemRandom: Random = {
  */
 export async function openKeeper(env: Environment, options: OpenOptions = {}): Promise<OpenKeeper> {
   const config = await readConfig(env);
-  const database = openDatabase(config);
+  const database = await openDatabase(config);
   try {
-    const facts = await prepareSchema(database, () => Buffer.from(systemRandom.bytes(16)).toString("hex"));
+    const facts = await prepareSchema(database, newInstanceId);
     const sealer = createSealer(masterKeyFor(config, facts).key);
     await confirmKey(database, facts, sealer.keyId);
-    const transport = lazyTransport(config, options);
+    const actor = options.actor ?? `command_line:${userInfo().username}`;
+    const { onHeld = () => undefined } = options;
+    const identity = await openIdentity({ ...identityParts(config, database), actor, onHeld }, facts);
+    const transport = lazyTransport(config, options, identity);
     const failpoint = options.failpoint ?? (() => undefined);
+    // Asked for when a lease is taken: a command that takes none need not look at its own process.
+    let owner: string | undefined;
     const ports: Ports = {
       store: createSqlStore(database, failpoint),
       spool: createFileSpool(join(config.home, "spool"), sealer, systemClock.now),
@@ -67,32 +91,107 @@ export async function openKeeper(env: Environment, options: OpenOptions = {}): P
       random: systemRandom,
       failpoint,
       profile: providerProfile,
-      actor: `command_line:${userInfo().username}`,
+      actor,
       get owner() {
-        return processIdentity();
+        owner ??= keeperIdentity();
+        return owner;
       },
-      hasEnded,
+      hasEnded: config.databaseUrl === null ? hasEndedHere : hasEnded,
+      state: newKeeperState(systemClock, systemRandom),
     };
-    await emptySpool(ports);
+    await emptySpoolWherePossible(ports);
+    const listening = options.listens === true ? await listenFor(config, ports) : null;
     const close = async (): Promise<void> => {
+      await listening?.close();
       await transport.close();
       await database.close();
     };
-    return { ports, config, keyId: sealer.keyId, close };
+    const { keyId } = sealer;
+    return { ports, config, keyId, aboutDatabase: () => readAboutDatabase(database), identity, close };
   } catch (error) {
     await database.close();
     throw error;
   }
 }
 
-function openDatabase(config: Config): Database {
-  if (config.databaseUrl === null) {
-    const file = join(config.home, "grantkeeper.db");
-    return openSqlite({ file, clock: systemClock, random: systemRandom, driver: config.sqlite });
+/** What the store cannot take yet is served from the spool; it keeps no command from its work. */
+async function emptySpoolWherePossible(ports: Ports): Promise<void> {
+  try {
+    await emptySpool(ports);
+  } catch {
+    // Whoever refreshes one of these grants, and each tick, tries again and says why it fails.
   }
-  throw new GrantkeeperError("invalid_request", "This version keeps its store in SQLite only.", {
-    remedy: "Unset GRANTKEEPER_DATABASE_URL (database_url in grantkeeper.yaml).",
+}
+
+async function listenFor({ databaseUrl, databasePassword }: Config, { state, random }: Ports) {
+  if (databaseUrl === null) return null;
+  const { listenForChanges } = await import("./store/postgres-listener.ts");
+  return listenForChanges({
+    url: databaseUrl,
+    password: databasePassword,
+    random,
+    onChange: (payload) => state.wakers.wake(payload === null || payload === "" ? null : payload.split(" ")),
   });
+}
+
+/** What `migrateStore` found and left. */
+export interface Migration {
+  readonly place: string;
+  readonly schemaVersion: number;
+  /** 0 where there was no store. */
+  readonly migratedFrom: number;
+}
+
+/**
+ * Makes or migrates the schema of this environment's store, as every start does, and nothing else.
+ * @throws {GrantkeeperError} `storage_unavailable`; then nothing was changed.
+ */
+export async function migrateStore(env: Environment): Promise<Migration> {
+  const database = await openDatabase(await readConfig(env));
+  try {
+    const { schemaVersion, migratedFrom } = await prepareSchema(database, newInstanceId);
+    return { place: database.place, schemaVersion, migratedFrom };
+  } finally {
+    await database.close();
+  }
+}
+
+function identityParts(config: Config, database: Database) {
+  const file = databaseFile(config.home);
+  return {
+    database,
+    memory: openInstanceMemory(join(config.home, "instance")),
+    place: () => placeOf(database, file),
+    newInstanceId,
+    now: systemClock.now,
+  };
+}
+
+function newInstanceId(): string {
+  return Buffer.from(systemRandom.bytes(16)).toString("hex");
+}
+
+async function openDatabase({ home, sqlite, databaseUrl, databasePassword }: Config): Promise<Database> {
+  const means = { clock: systemClock, random: systemRandom };
+  if (databaseUrl === null) return openSqlite({ ...means, file: databaseFile(home), driver: sqlite });
+  if (/^postgres(ql)?:/i.test(databaseUrl)) {
+    // Loaded only where it is wanted: reading a token from SQLite must not wait for it.
+    const { openPostgres } = await import("./store/postgres.ts");
+    return openPostgres({ ...means, url: databaseUrl, password: databasePassword });
+  }
+  // No part of it is repeated: it may hold a password all the same.
+  throw new GrantkeeperError(
+    "invalid_request",
+    "GRANTKEEPER_DATABASE_URL (database_url) is for no database that Grantkeeper knows.",
+    {
+      remedy:
+        "Use postgres://USER:PASSWORD@HOST:5432/DATABASE for PostgreSQL, or unset it for SQLite in the home.",
+    },
+  );
+}
+
+function databaseFile(home: string): string {
+  return join(home, "grantkeeper.db");
 }
 
 /** A key is made only while nothing was ever sealed: a new key for old secrets would hide their loss. */
@@ -119,11 +218,13 @@ async function confirmKey(database: Database, facts: StoreFacts, keyId: string):
 function lazyTransport(
   config: Config,
   { watch, onSend }: OpenOptions,
+  identity: StoreIdentity,
 ): { send: Send; close: () => Promise<void> } {
   let opened: Promise<{ send: Send; close: () => Promise<void> }> | undefined;
   return {
     send: async (request) => {
       onSend?.();
+      await identity.beforeSending();
       opened ??= import("./transport-for.ts").then(({ transportFor }) => transportFor(config));
       const result = await (await opened).send(request);
       watch?.(request, result);

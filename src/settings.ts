@@ -5,7 +5,7 @@
 export const SETTINGS = {
   database_url: {
     env: "GRANTKEEPER_DATABASE_URL",
-    meaning: "where the store is; SQLite in the home where absent",
+    meaning: "where the store is, postgres://…; SQLite in the home where absent",
   },
   master_key_file: {
     env: "GRANTKEEPER_MASTER_KEY_FILE",
@@ -25,6 +25,7 @@ export const SETTINGS = {
 export const ENVIRONMENT_ONLY = {
   GRANTKEEPER_HOME: "the home: store, key, configuration; ~/.local/share/grantkeeper where absent",
   GRANTKEEPER_MASTER_KEY: "the master key itself, base64 of 32 bytes",
+  PGPASSWORD: "the password of the PostgreSQL database, where its URL has none",
   GRANTKEEPER_DEBUG: "1: unexpected errors are printed with their stack",
   XDG_DATA_HOME: "where the default home is made",
   HTTPS_PROXY: "proxy for providers, also HTTP_PROXY; NO_PROXY lists hosts to reach directly",

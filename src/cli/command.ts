@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { type OpenKeeper, openKeeper } from "../open.ts";
 import { failpointFrom } from "./failpoint.ts";
+import { heldNotice } from "./held-notice.ts";
 import { deferInterrupts, type Interrupts } from "./interrupt.ts";
 import { type Io, printJson, say, tell } from "./io.ts";
 import { wireWatcher } from "./wire-watcher.ts";
@@ -66,6 +67,7 @@ export async function withKeeper(
       watch: options.verbose === true ? wireWatcher(io) : undefined,
       failpoint: failpointFrom(io.env),
       onSend: interrupts.sendingBegins,
+      onHeld: heldNotice(io),
     });
     try {
       await work({ keeper, interrupts });

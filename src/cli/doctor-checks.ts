@@ -2,9 +2,10 @@ import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { type Config, type Environment, readConfig } from "../config.ts";
 import { ERROR_CODES, toGrantkeeperError } from "../core/errors.ts";
-import { hasLife } from "../core/grant.ts";
+import { type Grant, hasLife, isHeldWithItsStore } from "../core/grant.ts";
 import { openToken } from "../keeper/secrets.ts";
 import { type OpenKeeper, openKeeper } from "../open.ts";
+import type { AboutDatabase } from "../store/about-database.ts";
 
 /** One thing that was looked at. */
 export interface Finding {
@@ -59,12 +60,13 @@ function permissions({ home }: Config): Finding[] {
   ];
 }
 
-async function inside({ ports, keyId }: OpenKeeper): Promise<Finding[]> {
-  const findings = [ok("master key", keyId)];
+async function inside({ ports, keyId, aboutDatabase }: OpenKeeper): Promise<Finding[]> {
+  const findings = [ok("master key", keyId), database(await aboutDatabase())];
   const grants = await ports.store.grants();
   findings.push(
     ok("store", `grants: ${grants.length}, integrations: ${(await ports.store.integrations()).length}`),
   );
+  findings.push(...heldWithTheStore(grants));
   const now = ports.clock.now();
   for (const grant of grants) {
     const opened = await attempt(grant.name, async () => openToken(ports.sealer, grant, "refresh_token"));
@@ -92,6 +94,28 @@ async function inside({ ports, keyId }: OpenKeeper): Promise<Finding[]> {
     });
   }
   return findings;
+}
+
+function database({ detail, danger }: AboutDatabase): Finding {
+  if (danger === null) return ok("database", detail);
+  return {
+    name: "database",
+    status: "warning",
+    detail: `${detail}; ${danger.what}`,
+    remedy: danger.remedy,
+    exit: 0,
+  };
+}
+
+function heldWithTheStore(grants: readonly Grant[]): Finding[] {
+  const held = grants.filter(isHeldWithItsStore);
+  const [first] = held;
+  if (first === undefined) return [];
+  const what = first.suspension?.reason === "copied_store" ? "it is a copy" : "it was restored";
+  const remedy =
+    "Release them with: grantkeeper resume NAME, or all that are safe: grantkeeper resume --all.";
+  const detail = `${what}: ${held.length} of its grants held, and nothing sent for them`;
+  return [{ name: "store", status: "warning", detail, remedy, exit: 0 }];
 }
 
 function ok(name: string, detail: string): Finding {

@@ -2,6 +2,7 @@ import { DEFAULT_MIN_TTL, getToken } from "../keeper/get-token.ts";
 import { openKeeper } from "../open.ts";
 import { failpointFrom } from "./failpoint.ts";
 import { reportFailure } from "./failure.ts";
+import { heldNotice } from "./held-notice.ts";
 import { deferInterrupts } from "./interrupt.ts";
 import { type Io, printJson, say, tell } from "./io.ts";
 import type { TokenCall } from "./plain-token-call.ts";
@@ -13,6 +14,7 @@ export async function runToken(io: Io, { name, minTtl, json }: TokenCall): Promi
     const keeper = await openKeeper(io.env, {
       failpoint: failpointFrom(io.env),
       onSend: interrupts.sendingBegins,
+      onHeld: heldNotice(io),
     });
     try {
       const document = await getToken(keeper.ports, name, minTtl ?? DEFAULT_MIN_TTL);

@@ -35,7 +35,7 @@ export function moment(time: number | null): string {
 /** What of a grant is not as it should be, in a few words; empty where all is well. */
 export function troubleOf(grant: GrantStanding, now: number): string {
   if (grant.state === "pending") return "nobody has consented yet";
-  if (grant.state === "suspended") return "held; resume to go on";
+  if (grant.state === "suspended") return heldBecause(grant);
   if (grant.state === "revoked") return "ended";
   if (grant.cause !== null) return grant.cause.message;
   const { refreshStatus, lastError } = grant;
@@ -46,6 +46,12 @@ export function troubleOf(grant: GrantStanding, now: number): string {
   if (!grant.hasAllScopes && grant.generation > 0) return "not all scopes that were asked for are granted";
   if (grant.refreshExpiresAt !== null && grant.refreshExpiresAt < now) return "the refresh token has run out";
   return "";
+}
+
+function heldBecause({ suspension }: GrantStanding): string {
+  if (suspension?.reason === "copied_store") return "held: this store is a copy; resume to go on";
+  if (suspension?.reason === "restored_store") return "held: this store was restored; resume to go on";
+  return "held; resume to go on";
 }
 
 /** A state in its colour. */

@@ -4,11 +4,20 @@ import type { Grant, GrantChange, RefreshError } from "./grant.ts";
 import { forGrant } from "./names.ts";
 import type { RefreshOutcome } from "./outcome.ts";
 import { CONFIRMATION_INTERVAL, INCIDENT_PROBE_INTERVAL, nearEnd, type Rotation } from "./refresh-rules.ts";
-import { backoff, dueAt } from "./schedule.ts";
+import { backoff, dueAt, postmortemAt } from "./schedule.ts";
 import type { TokenSet } from "./token-set.ts";
 
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
 const REJECTIONS_FOR_A_VERDICT = 3;
-const SHORTEST_SUSPICION = 15 * 60_000;
+const SHORTEST_SUSPICION = 15 * MINUTE;
+
+/** So many grants of one provider that turn suspect this close together look like an outage, not like deaths. */
+const BURST_SIZE = 3;
+export const BURST_WINDOW = 5 * MINUTE;
+/** While that is suspected confirmations come once an hour, and after a day the refusals are believed. */
+const HELD_VERDICT_INTERVAL = HOUR;
+const LONGEST_HELD_VERDICT = 24 * HOUR;
 
 /** What an outcome other than `refreshed` does to a grant. */
 export interface Aftermath {
@@ -25,12 +34,15 @@ interface Circumstances {
   readonly rotation: Rotation;
   /** This attempt was already the labelled retry. */
   readonly isRetry: boolean;
+  /** Grants of the same provider, this one included, that turned suspect when it did; see `BURST_SIZE`. */
+  readonly suspects: number;
 }
 
 type Failure = Exclude<RefreshOutcome, { kind: "refreshed" }>;
 
 /** The table of what follows each outcome that brought no token. Nothing here declares death without evidence. */
 export function afterFailure(grant: Grant, outcome: Failure, at: Circumstances): Aftermath {
+  if (grant.cause !== null) return afterPostmortem(grant, outcome, at, grant.cause.at);
   switch (outcome.kind) {
     case "unavailable":
       return afterUnavailable(grant, outcome, at);
@@ -47,7 +59,10 @@ type Arm<K extends Failure["kind"]> = Extract<Failure, { kind: K }>;
 
 function afterUnavailable(grant: Grant, outcome: Arm<"unavailable">, at: Circumstances): Aftermath {
   const attempts = grant.attempts + 1;
-  const wait = outcome.retryAfter ?? backoff(attempts, at.random);
+  // An earlier sending that is in doubt stays so: a strict provider's retry waits for its time.
+  const isInDoubt = grant.presentations > 1 && at.rotation === "strict";
+  const pause = outcome.retryAfter ?? backoff(attempts, at.random);
+  const wait = isInDoubt ? Math.max(pause, nearEnd(grant) - at.now) : pause;
   const error = refreshError(grant, unavailableCode(outcome), outcome.detail, outcome, at.now);
   return {
     change: {
@@ -102,11 +117,52 @@ function doubtWait(grant: Grant, attempts: number, at: Circumstances): number {
   return at.rotation === "strict" ? Math.max(nearEnd(grant) - at.now, wait) : wait;
 }
 
+/** Whether one more rejection would be the last that a verdict needs. Only then do other grants matter. */
+export function isVerdictDue(grant: Grant, now: number): boolean {
+  const since = suspectSince(grant, now);
+  return grant.rejections + 1 >= REJECTIONS_FOR_A_VERDICT && now - since >= SHORTEST_SUSPICION;
+}
+
+/** Since when it is suspect. What lies ahead was counted on a clock that has been set back: it begins anew. */
+function suspectSince(grant: Grant, now: number): number {
+  return Math.min(grant.suspectSince ?? now, now);
+}
+
+function isVerdictHeld(since: number, { suspects, now }: Circumstances): boolean {
+  return suspects >= BURST_SIZE && now - since < LONGEST_HELD_VERDICT;
+}
+
+/** A dead grant that was tried once more, to see whether the provider had been wrong. It stays as dead as it was. */
+function afterPostmortem(grant: Grant, outcome: Failure, at: Circumstances, diedAt: number): Aftermath {
+  const error = refreshError(grant, "reauthorization_required", detailOf(outcome), outcome, at.now);
+  const { lastError } = grant;
+  const isKnown = outcome.kind !== "in_doubt";
+  return {
+    change: {
+      ...failed(grant.attempts + 1, lastError ?? error, at.now),
+      refreshStatus: "idle",
+      nextAttemptAt: postmortemAt(diedAt, at.now, at.random),
+      ...(isKnown && { presentations: Math.max(0, grant.presentations - 1) }),
+    },
+    event: isKnown
+      ? { type: "postmortem_refused", data: { reason: outcome.kind } }
+      : { type: "outcome_unknown", data: { reason: outcome.reason, rotation: at.rotation } },
+    retryAtOnce: false,
+    error,
+  };
+}
+
+function detailOf(outcome: Failure): string {
+  return "detail" in outcome ? outcome.detail : outcome.refusal.message;
+}
+
 function afterRejection(grant: Grant, outcome: Arm<"grant_rejected">, at: Circumstances): Aftermath {
   const rejections = grant.rejections + 1;
-  const since = grant.suspectSince ?? at.now;
+  const since = suspectSince(grant, at.now);
   const { refusal } = outcome;
-  const cause = causeOfDeath(grant, rejections, since, outcome, at.now);
+  const verdict = causeOfDeath(grant, rejections, since, outcome, at.now);
+  const isHeld = verdict !== null && verdict.code !== "refresh_token_expired" && isVerdictHeld(since, at);
+  const cause = isHeld ? null : verdict;
   const error = rejectionError(grant, rejections, cause !== null, outcome, at.now);
   // This answer is known; an earlier one that was lost stays counted, for the verdict.
   const presentations = Math.max(0, grant.presentations - 1);
@@ -123,7 +179,7 @@ function afterRejection(grant: Grant, outcome: Arm<"grant_rejected">, at: Circum
         state: "reauthorization_required",
         cause,
         refreshStatus: "idle",
-        nextAttemptAt: null,
+        nextAttemptAt: postmortemAt(cause.at, at.now, at.random),
       },
       event: { type: "reauthorization_required", data: { cause: cause.code, message: cause.message } },
       retryAtOnce: false,
@@ -131,10 +187,15 @@ function afterRejection(grant: Grant, outcome: Arm<"grant_rejected">, at: Circum
     };
   }
   return {
-    change: { ...common, refreshStatus: "suspect", nextAttemptAt: at.now + CONFIRMATION_INTERVAL },
+    change: {
+      ...common,
+      refreshStatus: "suspect",
+      nextAttemptAt: at.now + (isHeld ? HELD_VERDICT_INTERVAL : CONFIRMATION_INTERVAL),
+    },
     event: {
-      type: "suspect",
+      type: isHeld ? "verdict_held" : "suspect",
       data: {
+        ...(isHeld && { suspects: at.suspects }),
         cause: refusal.cause,
         rejections,
         needed: REJECTIONS_FOR_A_VERDICT,

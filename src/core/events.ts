@@ -18,7 +18,17 @@ export const EVENT_TYPES = {
   recovered: "refreshing works again after failures",
   outcome_unknown: "a refresh was sent and its answer was lost: the refresh token may be spent",
   suspect: "the provider rejected the refresh token; it is being confirmed",
+  verdict_held:
+    "the refresh token was rejected often enough, but so were those of other grants at the same time: it looks like an outage of the provider, and nothing is declared dead yet",
   reauthorization_required: "the grant is dead: a person has to consent again",
+  postmortem_refused: "the refresh token of a dead grant was tried once more, in vain",
+  token_set_spooled:
+    "the store could not take delivered tokens: they waited, sealed and on disk, in the spool, and are saved now",
+  clock_skewed: "the provider's clock and ours are more than a minute apart",
+  clock_set_back: "the clock of this machine was set back: what was counted on it is refreshed early",
+  provider_failing: "a provider fails for everybody: refreshes wait, one at a time probes it",
+  provider_recovered: "a provider that failed for everybody answers again",
+  store_copied: "the store is a copy or was restored: every grant is held until it is resumed",
   token_set_parked:
     "tokens came from the provider after another writer had replaced the grant; kept beside it",
   token_handed_out: "a consumer was given this generation's access token for the first time",

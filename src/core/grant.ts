@@ -25,6 +25,22 @@ export interface Cause {
   readonly at: number;
 }
 
+/** Why a grant is held: by a person, or because its store turned out to be a copy or a restored one. */
+export type SuspensionReason = "person" | "copied_store" | "restored_store";
+
+/** Who holds a suspended grant, and since when. */
+export interface Suspension {
+  readonly reason: SuspensionReason;
+  readonly at: number;
+  /** A person held it already when its store turned out to be a copy or a restored one. */
+  readonly wasHeld?: boolean;
+}
+
+/** Whether a grant is held because of its store, and not by a person alone. */
+export function isHeldWithItsStore({ state, suspension }: Pick<Grant, "state" | "suspension">): boolean {
+  return state === "suspended" && suspension !== null && suspension.reason !== "person";
+}
+
 /** The last refresh that brought no token. */
 export interface RefreshError {
   readonly code: ErrorCode;
@@ -44,6 +60,8 @@ export interface Grant {
   readonly integrationId: string;
   readonly state: GrantState;
   readonly cause: Cause | null;
+  /** Null unless suspended. */
+  readonly suspension: Suspension | null;
   readonly account: Account | null;
   readonly requestedScopes: readonly string[];
   readonly scopes: readonly string[];
@@ -77,6 +95,7 @@ export interface Grant {
   readonly leaseOwner: string | null;
   /** Counts up at each claim; a save under an older fence changes nothing. */
   readonly leaseFence: number;
+  /** On the clock of the database, which need not be the wall clock: only the store compares it. */
   readonly leaseExpiresAt: number | null;
 
   readonly createdAt: number;
@@ -91,6 +110,7 @@ export type GrantStanding = Pick<
   | "name"
   | "state"
   | "cause"
+  | "suspension"
   | "generation"
   | "accessExpiresAt"
   | "refreshExpiresAt"
@@ -141,6 +161,7 @@ export function grantDocument(grant: Grant, facts: GrantFacts, now: number) {
     state: grant.state,
     cause: grant.cause?.message ?? null,
     remedy: grant.cause?.remedy ?? null,
+    suspension: grant.suspension && { reason: grant.suspension.reason, at: instant(grant.suspension.at) },
     account: grant.account && {
       id: grant.account.id,
       display_name: grant.account.displayName,

@@ -43,6 +43,24 @@ export function backoff(attempts: number, random: number): number {
   return Math.max(SECOND, Math.floor(ceiling * random));
 }
 
+const FIRST_DEMAND_BACKOFF = SECOND;
+const LONGEST_DEMAND_BACKOFF = 30 * SECOND;
+
+/** The pause between two attempts that programs ask for, while refreshing fails: `attempts` counts from 1. */
+export function demandBackoff(attempts: number): number {
+  return Math.min(LONGEST_DEMAND_BACKOFF, FIRST_DEMAND_BACKOFF * 2 ** Math.min(attempts - 1, 30));
+}
+
+/** A dead grant's refresh token is tried once a day for a week: providers have been wrong about them. */
+const POSTMORTEM_INTERVAL = 24 * HOUR;
+const POSTMORTEM_PERIOD = 7 * 24 * HOUR;
+
+/** When a grant that died at `diedAt` is tried again; null when its week is over. A little jitter spreads many. */
+export function postmortemAt(diedAt: number, now: number, random: number): number | null {
+  const next = now + POSTMORTEM_INTERVAL + Math.floor(random * HOUR);
+  return next <= diedAt + POSTMORTEM_PERIOD + HOUR ? next : null;
+}
+
 const LONGEST_RETRY_AFTER = 6 * HOUR;
 
 /**

@@ -4,8 +4,11 @@ import type { Ports } from "./ports.ts";
 
 type Actor = Pick<Ports, "actor" | "clock">;
 
+/** What of a grant an event names; nulls for an event about no grant in particular. */
+type Named = { readonly [Field in "id" | "name" | "generation"]: Grant[Field] | null };
+
 /** An event about a grant, by whoever acts. */
-export function grantEvent(ports: Actor, type: EventType, grant: Grant, data: EventData = {}): EventDraft {
+export function grantEvent(ports: Actor, type: EventType, grant: Named, data: EventData = {}): EventDraft {
   return {
     type,
     at: ports.clock.now(),

@@ -140,13 +140,14 @@ async function redeem(
 ): Promise<Grant> {
   const profile = ports.profile(integration.provider);
   const requestedScopes = code.scopes;
-  return forGrantNamed(ports, name, integration, requestedScopes, async () => {
+  return forGrantNamed(ports, name, integration, requestedScopes, async (before) => {
     const client = openClient(ports.sealer, integration);
     const startedAt = ports.clock.now();
     const outcome = await exchangeCode({ ...code, profile, client, send: ports.send, now: ports.clock.now });
     if (outcome.kind !== "refreshed") throw exchangeFailure(outcome, name);
     const { answer } = outcome;
-    return keepConsent(ports, name, { answer, startedAt, integration, requestedScopes, how: "granted" });
+    const how = "granted";
+    return keepConsent(ports, name, { answer, startedAt, integration, requestedScopes, how, before });
   });
 }
 

@@ -20,6 +20,8 @@ export interface Consent {
   readonly integration: Integration;
   readonly requestedScopes: readonly string[];
   readonly how: "granted" | "imported";
+  /** The grant as it was before anything was sent; null where nothing was. */
+  readonly before: Grant | null;
 }
 
 /** Two people consenting to one grant at the same moment: the later save wins, after a look at the other's. */
@@ -36,7 +38,7 @@ export async function keepConsent(ports: Ports, name: string, consent: Consent):
 
 async function saveConsent(ports: Ports, name: string, consent: Consent): Promise<Grant> {
   for (let round = 0; round < SAVE_ROUNDS; round++) {
-    const existing = await ports.store.grant(name);
+    const existing = await look(ports, name, consent);
     const grant = existing ?? newGrant(ports, name, consent.integration, consent.requestedScopes);
     const change = consentChange(ports, grant, consent);
     const events = [consentEvent(ports, { ...grant, ...change }, consent)];
@@ -54,6 +56,16 @@ async function saveConsent(ports: Ports, name: string, consent: Consent): Promis
   });
 }
 
+/** A store that cannot even be read must not cost the tokens: they are saved, or spooled, for the grant that was seen. */
+async function look(ports: Ports, name: string, { before }: Consent): Promise<Grant | null> {
+  try {
+    return await ports.store.grant(name);
+  } catch (failure) {
+    if (before === null) throw failure;
+    return before;
+  }
+}
+
 function consentChange(ports: Ports, grant: Grant, consent: Consent): GrantChange {
   const { answer, startedAt, integration, requestedScopes } = consent;
   const tokens: TokenSet = tokenSetFrom(answer, startedAt);
@@ -64,6 +76,7 @@ function consentChange(ports: Ports, grant: Grant, consent: Consent): GrantChang
     ...afterSuccess(tokens, { issuedAt: startedAt, idleLimit }, ports.random.fraction(), now),
     state: "active",
     cause: null,
+    suspension: null,
     integrationId: integration.id,
     requestedScopes,
     // An answer without `scope` means that all that was asked for is granted (RFC 6749 section 5.1).

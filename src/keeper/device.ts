@@ -36,15 +36,18 @@ export async function connectByDevice(
   parseName("grant", name);
   const integration = await findIntegration(ports, integrationName);
   const { scopes } = integration;
-  return forGrantNamed(ports, name, integration, scopes, () => consent(ports, name, integration, connection));
+  return forGrantNamed(ports, name, integration, scopes, (before) =>
+    consent(ports, before, integration, connection),
+  );
 }
 
 async function consent(
   ports: Ports,
-  name: string,
+  before: Grant,
   integration: Integration,
   connection: DeviceConnection,
 ): Promise<Grant> {
+  const { name } = before;
   const requestedScopes = integration.scopes;
   const wire = {
     profile: ports.profile(integration.provider),
@@ -69,7 +72,8 @@ async function consent(
     }
     if (poll.outcome.kind !== "refreshed") throw exchangeFailure(poll.outcome, name);
     const { answer } = poll.outcome;
-    return keepConsent(ports, name, { answer, startedAt, integration, requestedScopes, how: "granted" });
+    const how = "granted";
+    return keepConsent(ports, name, { answer, startedAt, integration, requestedScopes, how, before });
   }
 }
 

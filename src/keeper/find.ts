@@ -31,12 +31,26 @@ export interface GrantContext {
   readonly profile: ProviderProfile;
 }
 
+/** How long, in ms, a registration that was read is taken for the present one: what another process edits counts within it. */
+const INTEGRATION_MEMORY = 1000;
+
+/** Reads a grant's integration, or remembers it from a moment ago: many grants share one. */
 export async function contextOf(
-  ports: Pick<Ports, "store" | "profile">,
+  ports: Pick<Ports, "store" | "profile" | "clock" | "state">,
   grant: Grant,
 ): Promise<GrantContext> {
+  const { integrations } = ports.state;
+  const now = ports.clock.monotonic();
+  const known = integrations.get(grant.integrationId);
+  if (known !== undefined && now - known.seenAt < INTEGRATION_MEMORY)
+    return contextFor(ports, known.integration);
   const integration = await ports.store.integrationById(grant.integrationId);
   if (integration === null) throw new Error(`grant ${grant.id} without its integration`);
+  integrations.set(integration.id, { integration, seenAt: now });
+  return contextFor(ports, integration);
+}
+
+function contextFor(ports: Pick<Ports, "profile">, integration: Integration): GrantContext {
   return { integration, profile: ports.profile(integration.provider) };
 }
 

@@ -7,9 +7,11 @@ import {
   tokenDocument,
   type TokenDocument,
 } from "../core/grant.ts";
+import { isFromTheFuture } from "../core/refresh-rules.ts";
 import { secondsLeft } from "../core/token-set.ts";
 import { grantEvent } from "./audit.ts";
 import { findGrant } from "./find.ts";
+import { heldError } from "./held.ts";
 import type { Ports } from "./ports.ts";
 import { openToken } from "./secrets.ts";
 import type { Refreshed } from "./waiting.ts";
@@ -26,13 +28,18 @@ const JUST_REFRESHED = 30_000;
  * @throws {GrantkeeperError} `suspended`, `reauthorization_required`, or what keeps refreshing from working.
  */
 export async function getToken(ports: Ports, name: string, minTtl: number): Promise<TokenDocument> {
-  const grant = await findGrant(ports, name);
+  const found = await findGrant(ports, name);
+  // Loaded only where a refresh was begun and not ended: what it brought may wait in the spool.
+  const isOpen = found.leaseOwner !== null || found.presentations > 0;
+  const grant = isOpen ? await (await import("./spooling.ts")).withSpooled(ports, found) : found;
   const now = ports.clock.now();
   refuseWhereNoToken(grant);
-  if (secondsLeft(grant.accessExpiresAt, now) >= minTtl && grant.accessToken !== null) {
-    return handOut(ports, grant, null);
-  }
-  const isJustRefreshed = now - (grant.lastRefreshedAt ?? 0) < JUST_REFRESHED && grant.lastError === null;
+  const isTrusted = hasLife(grant, now) && !isFromTheFuture(grant, now);
+  if (isTrusted && secondsLeft(grant.accessExpiresAt, now) >= minTtl) return handOut(ports, grant, null);
+  const isJustRefreshed =
+    now - (grant.lastRefreshedAt ?? 0) < JUST_REFRESHED &&
+    grant.lastError === null &&
+    !isFromTheFuture(grant, now);
   if (hasLife(grant, now) && isJustRefreshed) {
     return handOut(ports, grant, `The provider's tokens live shorter than the ${minTtl} seconds asked for.`);
   }
@@ -69,7 +76,7 @@ async function serveWhatIsLeft(ports: Ports, grant: Grant): Promise<TokenDocumen
 }
 
 /** Audit first, then the token: where the first hand-out cannot be written, nothing is handed out. */
-async function handOut(ports: Ports, grant: Grant, warning: string | null): Promise<TokenDocument> {
+export async function handOut(ports: Ports, grant: Grant, warning: string | null): Promise<TokenDocument> {
   const token = openToken(ports.sealer, grant, "access_token") ?? "";
   const { id, generation } = grant;
   ports.failpoint("before_hand_out");
@@ -78,20 +85,21 @@ async function handOut(ports: Ports, grant: Grant, warning: string | null): Prom
     fingerprint: grant.accessFingerprint,
   });
   const at = ports.clock.now();
-  await ports.store.recordHandOut({ grantId: id, generation, consumer: ports.actor, at, firstEvent });
+  const record = { grantId: id, generation, consumer: ports.actor, at, firstEvent };
+  try {
+    await ports.store.recordHandOut(record);
+  } catch (failure) {
+    // A token set that the store cannot take is served all the same, and so is its audit kept: in the spool.
+    const { isInSpool, spoolHandOut } = await import("./spooling.ts");
+    if (!(await isInSpool(ports, grant))) throw failure;
+    await spoolHandOut(ports, record, failure);
+  }
   return tokenDocument(grant, token, warning, at);
 }
 
-function refuseWhereNoToken(grant: Grant): void {
-  if (grant.state === "suspended") {
-    throw new GrantkeeperError(
-      "suspended",
-      `The grant ${grant.name} is suspended: nothing is sent and no token handed out.`,
-      {
-        remedy: `Release it with: grantkeeper resume ${grant.name}.`,
-      },
-    );
-  }
+/** @throws {GrantkeeperError} `suspended` or `reauthorization_required`, where there is none to hand out. */
+export function refuseWhereNoToken(grant: Grant): void {
+  if (grant.state === "suspended") throw heldError(grant);
   if (grant.state === "pending") {
     throw new GrantkeeperError(
       "reauthorization_required",
@@ -108,7 +116,8 @@ function refuseWhereNoToken(grant: Grant): void {
   }
 }
 
-function warningFor(grant: Grant): string {
+/** Why a token that has life left is not a newer one. */
+export function warningFor(grant: Grant): string {
   const until = `the token served is good until ${instant(grant.accessExpiresAt) ?? "an unknown time"}`;
   if (grant.cause !== null) return `${grant.cause.message} A person has to consent again; ${until}.`;
   if (grant.refreshToken === null) return `There is no refresh token; ${until}.`;

@@ -38,6 +38,7 @@ export async function importTokens(
     integration,
     requestedScopes,
     how: "imported",
+    before: null,
   });
 }
 

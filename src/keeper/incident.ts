@@ -2,27 +2,26 @@ import type { RefreshError } from "../core/grant.ts";
 import type { Incident, Integration } from "../core/integration.ts";
 import type { Refusal } from "../core/outcome.ts";
 import { integrationEvent } from "./audit.ts";
-import type { Ports } from "./ports.ts";
+import type { IncidentWrite, Ports } from "./ports.ts";
 
 /** The provider refuses the integration itself: one incident, however many grants meet it. */
-export async function reportIncident(
-  ports: Ports,
-  integration: Integration,
-  refusal: Refusal,
-): Promise<void> {
+export function incidentReported(ports: Ports, integration: Integration, refusal: Refusal): IncidentWrite {
   const now = ports.clock.now();
   const { cause, message, remedy } = refusal;
   const since = integration.incident?.since ?? now;
   const event = integrationEvent(ports, "integration_rejected", integration.name, { cause, message });
-  const events = integration.incident === null ? [event] : [];
-  await ports.store.setIncident(integration.id, { cause, message, remedy, since, probedAt: now }, events);
+  return {
+    integrationId: integration.id,
+    incident: { cause, message, remedy, since, probedAt: now },
+    events: integration.incident === null ? [event] : [],
+  };
 }
 
-/** The provider took the integration again. */
-export async function clearIncident(ports: Ports, integration: Integration): Promise<void> {
-  if (integration.incident === null) return;
+/** The provider took the integration again; null where it never refused it. */
+export function incidentCleared(ports: Ports, integration: Integration): IncidentWrite | null {
+  if (integration.incident === null) return null;
   const event = integrationEvent(ports, "integration_recovered", integration.name);
-  await ports.store.setIncident(integration.id, null, [event]);
+  return { integrationId: integration.id, incident: null, events: [event] };
 }
 
 /** Why a grant is held that has met the incident only through another grant of its integration. */

@@ -8,7 +8,7 @@ import type { ProviderProfile } from "../providers/profile.ts";
 import { integrationEvent } from "./audit.ts";
 import { findIntegration } from "./find.ts";
 import type { Ports } from "./ports.ts";
-import { newId } from "./saving.ts";
+import { newId } from "./ids.ts";
 import { openClient, placeOfClientSecret } from "./secrets.ts";
 
 /** What a person gives to describe a client registration; undefined means not given. */
@@ -96,6 +96,7 @@ export async function updateIntegration(
   const changed = CHANGEABLE.flatMap(([field, word]) => (input[field] === undefined ? [] : [word]));
   const event = integrationEvent(ports, "integration_updated", name, { changed });
   const saved = await ports.store.changeIntegration(next, [event]);
+  ports.state.integrations.delete(before.id);
   if (saved !== null) return { integration: saved, notices };
   throw new GrantkeeperError(
     "conflict",
@@ -120,6 +121,7 @@ const CHANGEABLE = [
 export async function removeIntegration(ports: Ports, name: string): Promise<void> {
   const integration = await findIntegration(ports, name);
   await ports.store.removeIntegration(integration.id, integrationEvent(ports, "integration_removed", name));
+  ports.state.integrations.delete(integration.id);
 }
 
 /** An integration as programs see it: never its secret. */

@@ -1,10 +1,11 @@
 import { GrantkeeperError } from "../core/errors.ts";
-import type { EventType } from "../core/events.ts";
-import { type Grant, type GrantChange, stateWhenReleased } from "../core/grant.ts";
+import { type Grant, type GrantChange, isHeldWithItsStore } from "../core/grant.ts";
 import { revokeToken } from "../oauth/revocation.ts";
 import { grantEvent } from "./audit.ts";
+import { changeState } from "./change-state.ts";
 import { contextOf, findGrant } from "./find.ts";
 import { refreshFailure } from "./get-token.ts";
+import { heldError } from "./held.ts";
 import type { Ports } from "./ports.ts";
 import { refreshGrant } from "./refresh.ts";
 import { openClient, openToken } from "./secrets.ts";
@@ -18,13 +19,10 @@ export async function refreshNow(ports: Ports, name: string): Promise<Grant> {
   return refreshed.grant;
 }
 
-function refuseUnrefreshable(grant: Grant): void {
+/** @throws {GrantkeeperError} `suspended` or `reauthorization_required`, where there is nothing to refresh with. */
+export function refuseUnrefreshable(grant: Grant): void {
   const { state, name, refreshToken } = grant;
-  if (state === "suspended") {
-    throw new GrantkeeperError("suspended", `The grant ${name} is suspended: nothing is sent.`, {
-      remedy: `Release it with: grantkeeper resume ${name}.`,
-    });
-  }
+  if (state === "suspended") throw heldError(grant);
   if (refreshToken === null) {
     throw new GrantkeeperError("reauthorization_required", `The grant ${name} has no refresh token.`, {
       remedy: `Run: grantkeeper connect ${name}.`,
@@ -34,18 +32,11 @@ function refuseUnrefreshable(grant: Grant): void {
 
 /** Holds a grant: nothing is sent for it and nothing handed out. */
 export async function suspend(ports: Ports, name: string): Promise<Grant> {
-  return change(ports, name, "suspended", (grant) => {
+  return changeState(ports, name, "suspended", (grant) => {
     if (grant.state === "suspended") return null;
     if (grant.state === "revoked") throw isRevoked(grant);
-    return { state: "suspended" };
+    return { state: "suspended", suspension: { reason: "person", at: ports.clock.now() } };
   });
-}
-
-/** Releases a held grant into the state that its row speaks for. */
-export async function resume(ports: Ports, name: string): Promise<Grant> {
-  return change(ports, name, "resumed", (grant) =>
-    grant.state === "suspended" ? { state: stateWhenReleased(grant) } : null,
-  );
 }
 
 /** What came of ending a grant. */
@@ -58,10 +49,11 @@ export interface Revoked {
 
 /**
  * Ends a grant: tells the provider (RFC 7009), then forgets the tokens. A provider that cannot be reached
- * leaves the grant as it is.
+ * leaves the grant as it is. In a copied store it would end the original's grant, so there it is refused.
  */
 export async function revoke(ports: Ports, name: string): Promise<Revoked> {
   const grant = await findGrant(ports, name);
+  if (isHeldWithItsStore(grant)) throw heldError(grant);
   const { integration, profile } = await contextOf(ports, grant);
   const client = openClient(ports.sealer, integration);
   const hint = grant.refreshToken === null ? "access_token" : "refresh_token";
@@ -93,6 +85,7 @@ const NOTHING_LEFT = {
   nextAttemptAt: null,
   lastError: null,
   cause: null,
+  suspension: null,
 } satisfies GrantChange;
 
 async function end(ports: Ports, seen: Grant, toldProvider: boolean): Promise<Grant> {
@@ -131,26 +124,6 @@ export async function revealRefreshToken(ports: Ports, name: string): Promise<st
     grantEvent(ports, "refresh_token_revealed", grant, { fingerprint: grant.refreshFingerprint }),
   );
   return token;
-}
-
-async function change(
-  ports: Ports,
-  name: string,
-  type: EventType,
-  decide: (grant: Grant) => GrantChange | null,
-): Promise<Grant> {
-  for (;;) {
-    const grant = await findGrant(ports, name);
-    const wanted = decide(grant);
-    if (wanted === null) return grant;
-    const changed = await ports.store.changeGrant({
-      id: grant.id,
-      expect: { generation: grant.generation },
-      change: { ...wanted, updatedAt: ports.clock.now() },
-      events: [grantEvent(ports, type, grant, { before: grant.state })],
-    });
-    if (changed !== null) return changed;
-  }
 }
 
 function isRevoked(grant: Grant): GrantkeeperError {

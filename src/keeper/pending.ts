@@ -3,7 +3,7 @@ import type { Grant } from "../core/grant.ts";
 import type { Integration } from "../core/integration.ts";
 import { grantEvent } from "./audit.ts";
 import type { Ports } from "./ports.ts";
-import { newId } from "./saving.ts";
+import { newId } from "./ids.ts";
 
 /** A grant to which nobody has consented yet. */
 export function newGrant(
@@ -19,6 +19,7 @@ export function newGrant(
     integrationId: integration.id,
     state: "pending",
     cause: null,
+    suspension: null,
     account: null,
     requestedScopes: scopes,
     scopes: [],
@@ -59,11 +60,11 @@ export async function forGrantNamed(
   name: string,
   integration: Integration,
   scopes: readonly string[],
-  work: () => Promise<Grant>,
+  work: (before: Grant) => Promise<Grant>,
 ): Promise<Grant> {
-  const isMade = await ensureGrant(ports, name, integration, scopes);
+  const { grant: before, isMade } = await ensureGrant(ports, name, integration, scopes);
   try {
-    return await work();
+    return await work(before);
   } catch (error) {
     await endWithoutToken(ports, name, { reason: toGrantkeeperError(error).code });
     if (isMade) await forgetPending(ports, name);
@@ -71,20 +72,20 @@ export async function forGrantNamed(
   }
 }
 
-/** Before a code is spent the store has shown that it can be written. True where the grant was made here. */
+/** Before a code is spent the store has shown that it can be written. */
 async function ensureGrant(
   ports: Ports,
   name: string,
   integration: Integration,
   scopes: readonly string[],
-): Promise<boolean> {
+): Promise<{ readonly grant: Grant; readonly isMade: boolean }> {
   const existing = await ports.store.grant(name);
-  if (existing !== null) return false;
+  if (existing !== null) return { grant: existing, isMade: false };
   const grant = newGrant(ports, name, integration, scopes);
   await ports.store.addGrant(grant, [
     grantEvent(ports, "authorization_started", grant, { integration: integration.name }),
   ]);
-  return true;
+  return { grant, isMade: true };
 }
 
 /** Writes down that an authorization brought no token. */

@@ -5,6 +5,7 @@ import type { Incident, Integration } from "../core/integration.ts";
 import type { SealContext, Sealed } from "../core/sealed.ts";
 import type { Send } from "../oauth/send.ts";
 import type { ProviderProfile } from "../providers/profile.ts";
+import type { KeeperState } from "./state.ts";
 
 /** Everything that a use case may touch outside itself. Made once, in the wiring. */
 export interface Ports {
@@ -22,6 +23,8 @@ export interface Ports {
   readonly owner: string;
   /** True only where it is certain that a lease's owner no longer runs and so can send nothing more. */
   readonly hasEnded: (owner: string) => boolean;
+  /** What this process, as one keeper, remembers; nothing in it is lost with it. */
+  readonly state: KeeperState;
 }
 
 export interface Clock {
@@ -30,6 +33,8 @@ export interface Clock {
   /** Milliseconds that never jump; they may stand still while the machine sleeps. */
   readonly monotonic: () => number;
   readonly sleep: (ms: number) => Promise<void>;
+  /** Calls `work` after `ms`, unless the returned function is called before. */
+  readonly alarm: (ms: number, work: () => void) => () => void;
 }
 
 export interface Random {
@@ -45,12 +50,15 @@ export type Failpoint = (name: FailpointName) => void;
 /** The points, in the order in which a refresh passes them. */
 export const FAILPOINTS = [
   "before_claim",
+  "in_claim",
   "claimed",
   "before_send",
   "answered",
   "before_save",
   "in_save",
   "saved",
+  "before_spool",
+  "spooled",
   "before_hand_out",
 ] as const;
 
@@ -81,17 +89,60 @@ export interface GrantWrite {
   readonly events: readonly EventDraft[];
   /** Ends every lease: what its holder brings afterwards is parked. For a new consent, and for ending a grant. */
   readonly fenceOut?: boolean;
+  /** What the same answer says of the integration; written only with the rest. */
+  readonly incident?: IncidentWrite;
+}
+
+/** Begins, updates (`incident`) or ends (null) an integration's incident. */
+export interface IncidentWrite {
+  readonly integrationId: string;
+  readonly incident: Incident | null;
+  readonly events: readonly EventDraft[];
 }
 
 export interface Claim {
   readonly id: string;
   readonly owner: string;
+  /** Wall clock: when this attempt is made. The lease itself is on the database's clock. */
   readonly now: number;
   /** Milliseconds. */
   readonly lease: number;
+  /** The row as it was when it was decided to send: anything that was claimed since makes the claim void. */
   readonly generation: number;
+  readonly fence: number;
   /** An owner known to have ended: its lease may be taken over before it runs out. */
   readonly takeOverFrom: string | null;
+  /** When the grant is due again if the holder is never heard of; null: as it is. */
+  readonly dueAgainAt: number | null;
+  /** Written only where the claim is granted. */
+  readonly events: readonly EventDraft[];
+  /** The row as the caller has it: then the result is made of it, and the database need not send it again. */
+  readonly seen?: Grant;
+}
+
+/** What is asked of the due grants. */
+export interface DueQuery {
+  readonly now: number;
+  readonly limit: number;
+  /** Integrations whose grants are not to be refreshed now. */
+  readonly except: readonly string[];
+}
+
+/** A long-lived keeper on this store, as its heartbeat shows it. */
+export interface KeeperBeat {
+  /** The owner of its leases. */
+  readonly id: string;
+  readonly startedAt: number;
+  /** Wall clock of the keeper. */
+  readonly now: number;
+}
+
+/** What a heartbeat learns. */
+export interface Pulse {
+  /** Keepers whose heart beat within the last minute, by the database's clock, in the order of their ids. */
+  readonly keepers: readonly string[];
+  /** The wall clock that the heartbeat before this one wrote, whoever's; 0 where there was none. */
+  readonly latest: number;
 }
 
 /** A token set that came too late to be the grant's own. Kept sealed, for a person to look at. */
@@ -125,11 +176,9 @@ export interface IntegrationStore {
     events: readonly EventDraft[],
   ) => Promise<Integration | null>;
   /** Begins, updates or ends an integration's incident; no change of the registration itself. */
-  readonly setIncident: (
-    id: string,
-    incident: Incident | null,
-    events: readonly EventDraft[],
-  ) => Promise<void>;
+  readonly setIncident: (write: IncidentWrite) => Promise<void>;
+  /** The right to the one probe of an incident in this interval: false where another has just taken it. */
+  readonly claimProbe: (id: string, incident: Incident, now: number) => Promise<boolean>;
   /** @throws {GrantkeeperError} `conflict` where grants still hang on it. */
   readonly removeIntegration: (id: string, event: EventDraft) => Promise<void>;
 }
@@ -144,8 +193,11 @@ export interface GrantStore {
   readonly standings: () => Promise<GrantStanding[]>;
   /** @throws {GrantkeeperError} `conflict` where the name is taken. */
   readonly addGrant: (grant: Grant, events: readonly EventDraft[]) => Promise<void>;
-  /** Null, and nothing written, where the expectation does not hold. */
-  readonly changeGrant: (write: GrantWrite) => Promise<Grant | null>;
+  /**
+   * Null, and nothing written, where the expectation does not hold. `seen` is the row as the caller has it,
+   * under whose lease the write is made: then the result is made of it.
+   */
+  readonly changeGrant: (write: GrantWrite, seen?: Grant) => Promise<Grant | null>;
   /** Forgets a grant: its row, parked token sets, requests and hand-outs. Its events stay. */
   readonly removeGrant: (id: string, event: EventDraft) => Promise<void>;
 
@@ -156,6 +208,25 @@ export interface GrantStore {
    */
   readonly claim: (claim: Claim) => Promise<Grant | null>;
   readonly park: (parked: ParkedTokenSet, event: EventDraft) => Promise<void>;
+
+  /** Grants that are to be refreshed now and that nobody is refreshing, the one that ends first, first. */
+  readonly due: (query: DueQuery) => Promise<Grant[]>;
+  /**
+   * When the next grant is due that nobody is refreshing, of those due later than `after`; null where none
+   * ever is. One look at an index.
+   */
+  readonly nextDueAt: (after?: number) => Promise<number | null>;
+  /** Grants under a lease, whoever holds it. As many as are in flight. */
+  readonly leased: () => Promise<Grant[]>;
+  /** How many grants of these integrations turned suspect between two times (inclusive) and still are. */
+  readonly countSuspects: (integrations: readonly string[], from: number, to: number) => Promise<number>;
+  /**
+   * Makes grants of these integrations that fail due now: their provider answers again. Those whose
+   * refresh token may be spent are left alone where `sparesDoubtful`. Returns how many.
+   */
+  readonly hurry: (integrations: readonly string[], now: number, sparesDoubtful: boolean) => Promise<number>;
+  /** Makes grants due now that were issued or tried later than `now` says it is: the clock was set back. Returns how many. */
+  readonly hurryFromTheFuture: (now: number, event: EventDraft) => Promise<number>;
   /** True where it was the first of its generation and consumer. Later ones are counted. */
   readonly recordHandOut: (handOut: HandOut) => Promise<boolean>;
 }
@@ -177,6 +248,8 @@ export interface AuthorizationRequestStore {
 /** The audit. */
 export interface EventStore {
   readonly record: (event: EventDraft) => Promise<void>;
+  /** The number of the newest event; 0 where there is none. */
+  readonly lastEvent: () => Promise<number>;
   /** Newest last. */
   readonly events: (filter: {
     readonly grantId?: string;
@@ -190,19 +263,55 @@ export interface EventStore {
  * resolves. A method that cannot be carried out throws `GrantkeeperError` `storage_unavailable` and has
  * changed nothing. State and its events are written together.
  */
-export interface Store extends IntegrationStore, GrantStore, AuthorizationRequestStore, EventStore {
+export interface Store
+  extends IntegrationStore, GrantStore, AuthorizationRequestStore, EventStore, KeeperStore {
   readonly close: () => Promise<void>;
 }
 
-/** What waits in the spool: a delivered token set that the store could not take. */
-export interface SpooledSave {
-  readonly id: string;
-  readonly write: GrantWrite;
+/** The long-lived keepers of this store. */
+export interface KeeperStore {
+  readonly beat: (beat: KeeperBeat) => Promise<Pulse>;
+  /** The keeper ends in order. */
+  readonly leave: (id: string) => Promise<void>;
 }
+
+/** A store that was found to be a copy or a restored one. */
+export interface HeldStore {
+  readonly reason: "copied_store" | "restored_store";
+  /** How many grants are held for it. */
+  readonly grants: number;
+  /** Process on this machine that certainly is at work on the store this one came from; null where none is known. */
+  readonly inUseBy: number | null;
+}
+
+/** What a look at the store's identity found; `replaced`: this process is connected to a store that lies there no more. */
+export type Standing = "ours" | "held" | "replaced";
+
+/** Whether the store is the one that this process, and its home, know: promise 8 of the contract hangs on it. */
+export interface StoreIdentity {
+  /** Looks. Where the store is a copy or went back in time, every grant is held when this resolves. */
+  readonly confirm: () => Promise<Standing>;
+  /**
+   * Counts the store's epoch up, where something was sent since it was last counted or it never was, and
+   * lets the home remember it: an older state of the store is known by its lower epoch.
+   */
+  readonly advance: () => Promise<void>;
+  /** Before a request leaves: the first one of a process counts. Never throws. */
+  readonly beforeSending: () => Promise<void>;
+}
+
+/** What waits in the spool: a delivered token set that the store could not take, or who was given its token. */
+export type Spooled =
+  | { readonly id: string; readonly kind: "save"; readonly write: GrantWrite }
+  | { readonly id: string; readonly kind: "hand_out"; readonly handOut: HandOut };
 
 /** Where a delivered token set waits, sealed and fsynced, while the store cannot take it. */
 export interface Spool {
-  readonly put: (save: SpooledSave) => Promise<void>;
-  readonly waiting: () => Promise<SpooledSave[]>;
+  /** Makes room beforehand, so that a disk that fills up later still takes what is delivered. Never throws. */
+  readonly prepare: () => void;
+  /** On disk when it resolves. */
+  readonly put: (item: Spooled) => Promise<void>;
+  /** Oldest first. What does not open is left out, and stays. */
+  readonly waiting: () => Promise<Spooled[]>;
   readonly remove: (id: string) => Promise<void>;
 }

@@ -1,78 +1,84 @@
-import { GrantkeeperError } from "../core/errors.ts";
 import type { Grant } from "../core/grant.ts";
 import type { TokenSet } from "../core/token-set.ts";
-import { grantEvent } from "./audit.ts";
+import { adopt, park, savedBefore } from "./parking.ts";
 import type { GrantWrite, Ports } from "./ports.ts";
-import { placeOfParked } from "./secrets.ts";
+import { asSpooled, spoolWrite, unspool } from "./spooling.ts";
 
-/** How often, and how long, a failing store is asked again before a delivered token set goes to the spool. */
+/** How often, and how long, a failing store is asked again once the token set is safe in the spool. */
 const SAVE_TRIES = 4;
 const SAVE_PAUSE = 250;
+/** A store that has not answered by then is not waited for with nothing on disk. Milliseconds. */
+const SLOW_STORE = 1000;
 
 /**
- * Saves a token set that a provider has delivered. It is never dropped: a store that fails is asked again,
- * then the save goes to the spool, sealed and fsynced, to be done later.
+ * Saves a token set that a provider has delivered. It is never dropped: what a store that fails or does not
+ * answer has not taken goes to the spool, sealed and fsynced, before the store is asked again.
  * @returns the grant as it is, or will be once the spool is emptied; null where another writer came first.
- * @throws {AggregateError} where neither the store nor the spool took it.
+ * @throws {GrantkeeperError} `storage_unavailable` where neither the store nor the spool took it.
  */
 export async function saveDelivered(ports: Ports, grant: Grant, write: GrantWrite): Promise<Grant | null> {
-  let failure: unknown;
-  for (let tries = 1; tries <= SAVE_TRIES; tries++) {
-    try {
-      return (await ports.store.changeGrant(write)) ?? (await savedBefore(ports, write));
-    } catch (error) {
-      failure = error;
-    }
-    await ports.clock.sleep(SAVE_PAUSE * tries * (0.5 + ports.random.fraction()));
+  const saving = tryToSave(ports, write, grant);
+  const first = await within(ports, SLOW_STORE, saving);
+  if (first?.isDone === true) return first.saved;
+  let spooled = await tryToSpool(ports, write, first?.failure);
+  if (first === null) {
+    const late = await saving;
+    if (late.isDone) return afterAll(ports, spooled, late.saved);
   }
-  await spool(ports, write, failure);
+  for (let tries = 1; tries < SAVE_TRIES; tries++) {
+    await ports.clock.sleep(SAVE_PAUSE * tries * (0.5 + ports.random.fraction()));
+    const again = await tryToSave(ports, "id" in spooled ? asSpooled(ports, grant, write) : write, grant);
+    if (again.isDone) return afterAll(ports, spooled, again.saved);
+    if ("failure" in spooled) spooled = await tryToSpool(ports, write, again.failure);
+  }
+  if ("failure" in spooled) throw spooled.failure;
   return { ...grant, ...write.change };
 }
 
-/** The grant, where this very write has taken place: its answer was lost, or another emptied the spool. */
-async function savedBefore(ports: Ports, { id, change }: GrantWrite): Promise<Grant | null> {
-  const grant = await ports.store.grantById(id);
-  const isOurs =
-    grant !== null &&
-    grant.generation === change.generation &&
-    grant.accessFingerprint === change.accessFingerprint &&
-    grant.refreshFingerprint === change.refreshFingerprint;
-  return isOurs ? grant : null;
-}
+/** The id of the file, or why there is none: a disk that is full now may have room in a second. */
+type SpoolTry = { readonly id: string } | { readonly failure: unknown };
 
-async function spool(ports: Ports, write: GrantWrite, storeFailure: unknown): Promise<void> {
+async function tryToSpool(ports: Ports, write: GrantWrite, storeFailure: unknown): Promise<SpoolTry> {
   try {
-    await ports.spool.put({ id: newId(ports), write });
-  } catch (spoolFailure) {
-    throw new GrantkeeperError(
-      "storage_unavailable",
-      "The provider delivered tokens, and neither the store nor the spool could take them.",
-      {
-        remedy: "Free disk space and make the home writable, then run: grantkeeper refresh NAME.",
-        cause: new AggregateError([storeFailure, spoolFailure]),
-      },
-    );
+    return { id: await spoolWrite(ports, write, storeFailure) };
+  } catch (failure) {
+    return { failure };
   }
 }
 
-/** Does the saves that wait in the spool, oldest first. One whose time has passed is parked, not dropped. */
-export async function emptySpool(ports: Ports): Promise<void> {
-  for (const { id, write } of await ports.spool.waiting()) {
-    const saved = (await ports.store.changeGrant(write)) ?? (await savedBefore(ports, write));
-    if (saved === null) await parkWrite(ports, write);
-    await ports.spool.remove(id);
+async function afterAll(ports: Ports, spooled: SpoolTry, saved: Grant | null): Promise<Grant | null> {
+  if ("id" in spooled) await unspool(ports, spooled.id);
+  return saved;
+}
+
+type Tried =
+  | { readonly isDone: true; readonly saved: Grant | null }
+  | { readonly isDone: false; readonly failure: unknown };
+
+async function tryToSave(ports: Ports, write: GrantWrite, grant: Grant): Promise<Tried> {
+  try {
+    const seen = write.expect.leaseFence === undefined ? undefined : grant;
+    const saved =
+      (await ports.store.changeGrant(write, seen)) ??
+      (await savedBefore(ports, write)) ??
+      (await adopt(ports, write));
+    return { isDone: true, saved };
+  } catch (failure) {
+    return { isDone: false, failure };
   }
 }
 
-/** The sealed columns are kept as they are: they open under the generation they were sealed for. */
-async function parkWrite(ports: Ports, write: GrantWrite): Promise<void> {
-  const grant = await ports.store.grantById(write.id);
-  if (grant === null) return;
-  const { accessToken = null, refreshToken = null, generation = 0 } = write.change;
-  const content = JSON.stringify({
-    sealed: { access_token: accessToken, refresh_token: refreshToken, generation },
+/** The result, or null where there is none in time. */
+async function within<T>({ clock }: Ports, ms: number, work: Promise<T>): Promise<T | null> {
+  let stop = (): void => undefined;
+  const late = new Promise<null>((resolve) => {
+    stop = clock.alarm(ms, () => resolve(null));
   });
-  await park(ports, grant, content, "spooled_too_late");
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    stop();
+  }
 }
 
 /**
@@ -88,18 +94,6 @@ export async function parkTokens(
   try {
     await park(ports, grant, JSON.stringify({ tokens }), "lease_lost");
   } catch (failure) {
-    await spool(ports, write, failure);
+    await spoolWrite(ports, write, failure);
   }
-}
-
-async function park(ports: Ports, grant: Grant, content: string, reason: string): Promise<void> {
-  const id = newId(ports);
-  const tokens = ports.sealer.seal(content, placeOfParked(id));
-  const event = grantEvent(ports, "token_set_parked", grant, { reason, parked_id: id });
-  await ports.store.park({ id, grantId: grant.id, tokens, reason, at: ports.clock.now() }, event);
-}
-
-/** A random id: 128 bits, hex. */
-export function newId(ports: Pick<Ports, "random">): string {
-  return Buffer.from(ports.random.bytes(16)).toString("hex");
 }

@@ -43,11 +43,26 @@ export function placeOfClientSecret(id: string, generation: number): SealContext
   return { table: "integrations", column: "client_secret", id, generation };
 }
 
-/** The registration as the wire needs it, its secret opened. */
-export function openClient(sealer: Sealer, integration: Integration) {
+/** A client registration, its secret opened. */
+export interface OpenedClient {
+  readonly clientId: string;
+  readonly clientSecret: string | null;
+  readonly redirectUri: string;
+  readonly baseUrl: string | null;
+}
+
+/** Opened once for as long as the integration read from the store is kept: seconds. */
+const opened = new WeakMap<Integration, OpenedClient>();
+
+/** The registration as the wire needs it. */
+export function openClient(sealer: Sealer, integration: Integration): OpenedClient {
+  const known = opened.get(integration);
+  if (known !== undefined) return known;
   const { clientId, clientSecret, redirectUri, baseUrl, id, generation } = integration;
   const secret = clientSecret && sealer.open(clientSecret, placeOfClientSecret(id, generation));
-  return { clientId, clientSecret: secret, redirectUri, baseUrl };
+  const client = { clientId, clientSecret: secret, redirectUri, baseUrl };
+  opened.set(integration, client);
+  return client;
 }
 
 /** Where a parked token set stands. */

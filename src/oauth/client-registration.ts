@@ -10,12 +10,20 @@ export interface ClientRegistration {
   readonly baseUrl: string | null;
 }
 
+/** The addresses that were last made: nearly every request is one to the same provider as the one before. */
+let last: { readonly profile: ProviderProfile; readonly base: string; readonly endpoints: Endpoints } | null =
+  null;
+
 /** The provider's addresses for this registration. */
 export function endpointsOf(
   profile: ProviderProfile,
   client: Pick<ClientRegistration, "baseUrl">,
 ): Endpoints {
-  return profile.endpoints((client.baseUrl ?? profile.baseUrl).replace(/\/+$/, ""));
+  const base = client.baseUrl ?? profile.baseUrl;
+  if (last?.profile !== profile || last.base !== base) {
+    last = { profile, base, endpoints: profile.endpoints(base.replace(/\/+$/, "")) };
+  }
+  return last.endpoints;
 }
 
 /** What must not come back in a message: what was spent, and how the client showed itself. */

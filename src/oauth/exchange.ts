@@ -1,8 +1,7 @@
 import type { Dispatcher } from "undici";
+import { answerText, LARGEST_BODY } from "./answer-text.ts";
 import { failedBeforeSending, lostAfterSending, noConnection } from "./network-words.ts";
 import type { OutgoingRequest, SendResult } from "./send.ts";
-
-const LARGEST_BODY = 1024 * 1024;
 
 /** One request from queue to last byte. What it settles first stays. */
 export class OneExchange implements Dispatcher.DispatchHandler {
@@ -46,9 +45,12 @@ export class OneExchange implements Dispatcher.DispatchHandler {
     clearTimeout(this.#timer);
     const { timeout } = this.#request;
     this.#timer = setTimeout(() => {
-      const detail = `No complete answer came from ${this.#host} within ${timeout / 1000} s.`;
-      this.#settle({ kind: "lost", reason: "timed_out", detail });
-      controller.abort(new Error("timed out"));
+      // A process that was stopped finds its timers before its sockets: what has come meanwhile is read first.
+      setImmediate(() => {
+        const detail = `No complete answer came from ${this.#host} within ${timeout / 1000} s.`;
+        this.#settle({ kind: "lost", reason: "timed_out", detail });
+        controller.abort(new Error("timed out"));
+      });
     }, timeout);
   }
 
@@ -83,8 +85,9 @@ export class OneExchange implements Dispatcher.DispatchHandler {
     }
   }
 
-  #answer(truncated: boolean): void {
-    const body = Buffer.concat(this.#chunks).toString("utf8");
+  #answer(isCut: boolean): void {
+    if (this.#isSettled) return;
+    const { body, truncated } = answerText(Buffer.concat(this.#chunks), this.#headers, isCut);
     this.#settle({ kind: "answer", status: this.#status, headers: this.#headers, body, truncated });
   }
 
@@ -109,7 +112,8 @@ type AnyHeaders = Readonly<Record<string, string | string[] | undefined>>;
 
 function firstValues(headers: AnyHeaders): Record<string, string> {
   const flat: Record<string, string> = Object.create(null);
-  for (const [name, value] of Object.entries(headers)) {
+  for (const name of Object.keys(headers)) {
+    const value = headers[name];
     const first = Array.isArray(value) ? value[0] : value;
     if (first !== undefined) flat[name.toLowerCase()] = first;
   }

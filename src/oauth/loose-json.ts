@@ -18,7 +18,7 @@ export function asRecord(value: unknown): LooseRecord | null {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return null;
   const record: Record<string, unknown> = Object.create(null);
   // On an object without prototype, `__proto__` is a field like any other.
-  for (const [name, field] of Object.entries(value)) record[name] = field;
+  for (const name of Object.keys(value)) record[name] = Reflect.get(value, name);
   return record;
 }
 

@@ -30,27 +30,41 @@ export function scrubber(secrets: readonly string[]): Scrub {
   };
 }
 
+/** Blanks out every run of characters that stands in a secret in the same order, `PIECE` of them or more. */
 function withoutPieces(text: string, forms: readonly string[]): string {
+  const isSecret = secretPlaces(text, forms);
   let clean = "";
   for (let at = 0; at < text.length;) {
-    const length = pieceAt(text, at, forms);
-    clean += length === 0 ? text.charAt(at) : BLANK;
-    at += Math.max(length, 1);
+    const from = at;
+    while (at < text.length && isSecret[at] === 1) at++;
+    if (at > from) clean += BLANK;
+    else clean += text.charAt(at++);
   }
   return clean;
 }
 
-/** How many characters from here on stand in a secret in this order; 0 where it is no piece. */
-function pieceAt(text: string, at: number, forms: readonly string[]): number {
-  let longest = 0;
+/**
+ * Which characters of the text belong to a piece of a secret. Each secret is walked over once, however long
+ * it is and however much of it the text repeats: tokens of 100 kB exist.
+ */
+function secretPlaces(text: string, forms: readonly string[]): Uint8Array {
+  const isSecret = new Uint8Array(text.length);
+  const places = new Map<string, number[]>();
+  for (let at = 0; at + PIECE <= text.length; at++) {
+    const piece = text.slice(at, at + PIECE);
+    const known = places.get(piece);
+    if (known === undefined) places.set(piece, [at]);
+    else known.push(at);
+  }
   for (const form of forms) {
-    let end = at + PIECE;
-    while (end <= text.length && form.includes(text.slice(at, end))) {
-      longest = Math.max(longest, end - at);
-      end++;
+    for (let at = 0; at + PIECE <= form.length && places.size > 0; at++) {
+      const piece = form.slice(at, at + PIECE);
+      for (const place of places.get(piece) ?? []) isSecret.fill(1, place, place + PIECE);
+      // Once is enough: the same piece need not be looked for again.
+      places.delete(piece);
     }
   }
-  return longest;
+  return isSecret;
 }
 
 function formsOf(secret: string): string[] {

@@ -26,9 +26,9 @@ export type SendResult =
       readonly status: number;
       /** Names in lower case; the first value where a field came twice. */
       readonly headers: Readonly<Record<string, string>>;
-      /** At most 1 MiB, decoded as UTF-8. */
+      /** At most 1 MiB, unpacked where it came compressed, and decoded. */
       readonly body: string;
-      /** The body was longer than 1 MiB and what follows was not read. */
+      /** The body was longer than 1 MiB, as it came or unpacked, and what follows was not read. */
       readonly truncated: boolean;
     }
   /** Not one byte of the request was written: DNS, connection, TLS, proxy, or `mayStillSend` said no. */

@@ -1,5 +1,5 @@
 import type { TokenAnswer } from "../core/token-set.ts";
-import { parseScopes } from "../core/scopes.ts";
+import { isScopeToken, parseScopes } from "../core/scopes.ts";
 import { asRecord, type LooseRecord, parseJson, textOf } from "./loose-json.ts";
 
 /** The fields of a token document, whether it came over the wire or from a file; lives are in seconds. */
@@ -31,7 +31,7 @@ export function readTokenFields(fields: LooseRecord): TokenDocument {
   return {
     accessToken: textOf(fields["access_token"]),
     refreshToken: textOf(fields["refresh_token"]),
-    tokenType: textOf(fields["token_type"]),
+    tokenType: tokenTypeOf(fields["token_type"]),
     scopes: scopesOf(fields["scope"] ?? fields["scopes"]),
     expiresIn: lifeOf(fields["expires_in"]) ?? shortLifeOf(fields["expires"]),
     refreshTokenExpiresIn: lifeOf(fields["refresh_token_expires_in"]) ?? lifeOf(fields["refresh_expires_in"]),
@@ -48,10 +48,20 @@ export function damageOf(token: string): string | null {
   return null;
 }
 
+/**
+ * A token type is a name or an address (RFC 6749 appendix A.13). Consumers write it before the token in a header,
+ * so what is none counts as not said.
+ */
+function tokenTypeOf(value: unknown): string | null {
+  const type = textOf(value);
+  return type !== null && /^[\x21-\x7e]{1,200}$/.test(type) ? type : null;
+}
+
 function scopesOf(value: unknown): readonly string[] | null {
   const parts = Array.isArray(value) ? value.filter((part) => typeof part === "string") : [value];
   const text = parts.filter((part) => typeof part === "string").join(" ");
-  const scopes = parseScopes(text);
+  // What is no scope is left out: a control character in one would reach a terminal, and no request needs it.
+  const scopes = parseScopes(text).filter(isScopeToken);
   return scopes.length === 0 ? null : scopes;
 }
 

@@ -1,9 +1,9 @@
 import { genericTokenEndpointRequest } from "oauth4webapi";
 import type { RefreshOutcome } from "../core/outcome.ts";
 import type { ProviderProfile, RefusedRequest } from "../providers/profile.ts";
-import { postAuthenticated } from "./authenticated-post.ts";
+import { postAuthenticated, postRefresh } from "./authenticated-post.ts";
 import { type ClientRegistration, endpointsOf, secretsOf } from "./client-registration.ts";
-import type { Send } from "./send.ts";
+import type { Send, SendResult } from "./send.ts";
 import { readSendFailure, readTokenAnswer } from "./token-response.ts";
 
 /** What every request to a token endpoint needs. */
@@ -25,9 +25,12 @@ interface RefreshRequest extends TokenRequestContext {
  * Sends a refresh request (RFC 6749 section 6): `refresh_token` and the client's authentication. No scope,
  * since leaving it out asks for what was granted, and no code. Never throws for what a provider does.
  */
-export function refreshTokens(request: RefreshRequest): Promise<RefreshOutcome> {
-  const { refreshToken } = request;
-  return requestToken(request, "refresh", "refresh_token", { refresh_token: refreshToken });
+export async function refreshTokens(request: RefreshRequest): Promise<RefreshOutcome> {
+  const { profile, client, send, mayStillSend, refreshToken } = request;
+  const { token: url } = endpointsOf(profile, client);
+  const authentication = profile.clientAuthentication;
+  const result = await postRefresh({ client, send, url, authentication, mayStillSend }, refreshToken);
+  return outcomeOf(result, request, "refresh", [refreshToken]);
 }
 
 interface CodeRequest extends TokenRequestContext {
@@ -43,7 +46,7 @@ export function exchangeCode(request: CodeRequest): Promise<RefreshOutcome> {
   const { code, redirectUri, codeVerifier } = request;
   const verifier = codeVerifier === null ? {} : { code_verifier: codeVerifier };
   const parameters = { code, redirect_uri: redirectUri, ...verifier };
-  return requestToken(request, "code", "authorization_code", parameters);
+  return requestToken(request, "authorization_code", parameters);
 }
 
 /** Parameters that are no secret and may come back in a message. */
@@ -51,7 +54,6 @@ const OPEN_PARAMETERS = new Set(["redirect_uri"]);
 
 async function requestToken(
   context: TokenRequestContext,
-  request: Exclude<RefusedRequest, "authorize">,
   grantType: string,
   parameters: Readonly<Record<string, string>>,
 ): Promise<RefreshOutcome> {
@@ -73,10 +75,26 @@ async function requestToken(
         options,
       ),
   });
-  if (result.kind !== "answer") return readSendFailure(result);
   const spent = Object.entries(parameters).flatMap(([name, value]) =>
     OPEN_PARAMETERS.has(name) ? [] : [value],
   );
-  const secrets = secretsOf(client, spent);
-  return readTokenAnswer(result, { profile, request, now: context.now(), secrets });
+  return outcomeOf(result, context, "code", spent);
+}
+
+function outcomeOf(
+  result: SendResult,
+  { profile, client, now }: TokenRequestContext,
+  request: RefusedRequest,
+  spent: readonly string[],
+): RefreshOutcome {
+  if (result.kind !== "answer") return readSendFailure(result);
+  return readTokenAnswer(result, {
+    profile,
+    request,
+    now: now(),
+    // Only an answer that brings no tokens is searched for them.
+    get secrets() {
+      return secretsOf(client, spent);
+    },
+  });
 }

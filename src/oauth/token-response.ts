@@ -2,7 +2,7 @@ import type { ProviderAnswer } from "../core/errors.ts";
 import type { DoubtReason, RefreshOutcome, UnavailableReason } from "../core/outcome.ts";
 import { parseRetryAfter } from "../core/schedule.ts";
 import type { ProviderProfile, RefusalRule, RefusedRequest } from "../providers/profile.ts";
-import type { LooseRecord } from "./loose-json.ts";
+import { type LooseRecord, textOf } from "./loose-json.ts";
 import { errorCode, flattenRefusal, matchRefusal, refusalOf } from "./refusal.ts";
 import { scrubber } from "./scrub.ts";
 import type { SendResult } from "./send.ts";
@@ -40,19 +40,35 @@ export function readTokenAnswer(raw: RawAnswer, reading: Reading): RefreshOutcom
   const tokens = isSuccess && fields !== null ? readTokenFields(fields) : null;
   const damage = tokens?.accessToken == null ? null : damageOf(tokens.accessToken);
   if (tokens !== null && tokens.accessToken !== null && damage === null) {
-    const answer = { ...tokens, accessToken: tokens.accessToken };
+    const answer = { ...tokens, accessToken: tokens.accessToken, refreshToken: intact(tokens.refreshToken) };
     return { kind: "refreshed", answer, serverDate: serverDate(raw) };
   }
   const dissected = dissect(raw, fields, reading);
   if (isSuccess) return readOddSuccess(dissected, fields, damage);
-  if (status >= 300 && status < 400) return unavailable(dissected, "unavailable", redirectDetail(raw));
+  if (status >= 300 && status < 400)
+    return unavailable(dissected, "unavailable", redirectDetail(raw, reading.secrets));
   return readFailure(dissected);
 }
 
+/**
+ * A refresh token that was damaged on the way counts as not said, so that it never takes the place of the one
+ * we have: that one may still be good, this one cannot be.
+ */
+function intact(token: string | null): string | null {
+  return token === null || damageOf(token) !== null ? null : token;
+}
+
 function dissect(raw: RawAnswer, fields: LooseRecord | null, reading: Reading): Dissected {
-  const flat = flattenRefusal(raw.status, raw.headers, fields, scrubber(reading.secrets));
+  const scrub = scrubber([...reading.secrets, ...tokensIn(fields)]);
+  const flat = flattenRefusal(raw.status, raw.headers, fields, scrub);
   const rule = matchRefusal(reading.profile, reading.request, flat);
   return { ...reading, raw, code: errorCode(fields), answer: flat.answer, rule };
+}
+
+/** Tokens that a failing answer brings along: they are not used, and no more to be shown than ours. */
+function tokensIn(fields: LooseRecord | null): string[] {
+  const tokens = ["access_token", "refresh_token", "id_token"].map((name) => textOf(fields?.[name]));
+  return tokens.filter((token) => token !== null);
 }
 
 /** What a request without an answer came to: never sent, so nothing is spent; or lost, so it may be. */
@@ -146,9 +162,11 @@ function refusalDetail({ raw, answer }: Dissected): string {
   return `The provider refused with status ${raw.status} and gave no reason.`;
 }
 
-function redirectDetail({ status, headers }: RawAnswer): string {
+function redirectDetail({ status, headers }: RawAnswer, secrets: readonly string[]): string {
   const location = headers["location"] ?? "";
-  const target = URL.canParse(location) ? ` to ${new URL(location).host}` : "";
+  // A host is written in lower case, and so is what of a secret may stand in it.
+  const scrub = scrubber(secrets.map((secret) => secret.toLowerCase()));
+  const target = URL.canParse(location) ? ` to ${scrub(new URL(location).host)}` : "";
   return `The provider redirects${target} (${status}), which is not followed: the base address may be wrong.`;
 }
 

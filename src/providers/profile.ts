@@ -1,3 +1,4 @@
+import type { Limits } from "../core/budget.ts";
 import type { Account } from "../core/grant.ts";
 import type { ProviderAnswer } from "../core/errors.ts";
 import type { Rotation } from "../core/refresh-rules.ts";
@@ -87,6 +88,8 @@ export interface ProviderProfile {
   readonly rotation: Rotation;
   /** Longest idle time of a refresh token where it is known apart from the answers, in ms; else null. */
   readonly idleLimit: number | null;
+  /** How much its token endpoint is asked, where nothing else is configured. */
+  readonly limits: Limits;
   readonly presets: Readonly<Record<string, ScopePreset>>;
   /** What will not work without a scope, for those where it is known. */
   readonly scopePurposes: Readonly<Record<string, string>>;

@@ -48,6 +48,8 @@ function webexProfile(variant: WebexVariant): ProviderProfile {
     rotation: "rolling",
     // Refresh tokens are kept for 60 days in some organisations and 90 in most; the shorter one is safe for all.
     idleLimit: 60 * DAY,
+    // Webex does not publish a limit for its token endpoint; its other ones begin at 300 a minute and user.
+    limits: { perSecond: 20, inFlight: 64 },
     presets: WEBEX_PRESETS,
     scopePurposes: WEBEX_SCOPE_PURPOSES,
     isKnownScope: isWebexScope,

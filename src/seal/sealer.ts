@@ -20,10 +20,12 @@ export function createSealer(masterKey: Uint8Array): Sealer & { readonly keyId: 
   const hashKey = derive(masterKey, "fingerprint");
   const keyId = derive(masterKey, "key id").subarray(0, 4).toString("hex");
 
+  const nextNonce = nonces();
+
   return {
     keyId,
     seal: (plaintext, context) => {
-      const nonce = randomFillSync(Buffer.allocUnsafe(NONCE_LENGTH));
+      const nonce = nextNonce();
       const cipher = createCipheriv("aes-256-gcm", sealKey, nonce);
       cipher.setAAD(additionalData(context));
       const sealed = Buffer.concat([
@@ -48,6 +50,20 @@ export function createSealer(masterKey: Uint8Array): Sealer & { readonly keyId: 
     },
     fingerprint: (token) => createHmac("sha256", hashKey).update(token).digest("hex").slice(0, 16),
     lookupHash: (value) => createHmac("sha256", hashKey).update(`lookup:${value}`).digest("base64url"),
+  };
+}
+
+/** Random nonces, made some at a time: one request for random bytes costs as much as the sealing itself. */
+function nonces(): () => Buffer {
+  const stock = Buffer.alloc(NONCE_LENGTH * 64);
+  let used = stock.length;
+  return () => {
+    if (used === stock.length) {
+      randomFillSync(stock);
+      used = 0;
+    }
+    used += NONCE_LENGTH;
+    return Buffer.from(stock.subarray(used - NONCE_LENGTH, used));
   };
 }
 

@@ -30,13 +30,15 @@ export function createAuthorizationRequestStore(database: Database): Authorizati
       readOne(database, "select * from authorization_requests where state_hash = $1", [stateHash], asRequest),
     useAuthorizationRequest: (stateHash, now) =>
       database.write(async ({ query }) => {
-        const rows = await query("select * from authorization_requests where state_hash = $1", [stateHash]);
-        if (rows[0] === undefined) return null;
-        await query(
-          "update authorization_requests set used_at = coalesce(used_at, $1) where state_hash = $2",
+        // The condition is part of the change: of several at once, one finds it unused.
+        const [used] = await query(
+          `update authorization_requests set used_at = $1
+            where state_hash = $2 and used_at is null returning *`,
           [now, stateHash],
         );
-        return asRequest(rows[0]);
+        if (used !== undefined) return { ...asRequest(used), usedAt: null };
+        const [row] = await query("select * from authorization_requests where state_hash = $1", [stateHash]);
+        return row === undefined ? null : asRequest(row);
       }),
     openAuthorizationRequests: async (grant, now) => {
       const rows = await database.read(({ query }) =>

@@ -3,110 +3,140 @@ import type { Grant } from "../core/grant.ts";
 import type { Integration } from "../core/integration.ts";
 import type { Row, Value } from "./database.ts";
 
-/** How a field stands in its column: as it is, or as JSON text. */
-type Form = "plain" | "json";
+/** How a field stands in its column: as a text or a whole number, or as JSON text: a document or a list. */
+export type Form = "text" | "number" | "json" | "list";
 
 /** Field by field: the column and its form. The types make a forgotten field a compile error. */
 type Columns<T> = { readonly [Field in keyof T]-?: readonly [column: string, form: Form] };
 
 export const INTEGRATION_COLUMNS = {
-  id: ["id", "plain"],
-  name: ["name", "plain"],
-  provider: ["provider", "plain"],
-  clientId: ["client_id", "plain"],
-  clientSecret: ["client_secret", "plain"],
-  redirectUri: ["redirect_uri", "plain"],
-  scopes: ["scopes", "json"],
-  baseUrl: ["base_url", "plain"],
+  id: ["id", "text"],
+  name: ["name", "text"],
+  provider: ["provider", "text"],
+  clientId: ["client_id", "text"],
+  clientSecret: ["client_secret", "text"],
+  redirectUri: ["redirect_uri", "text"],
+  scopes: ["scopes", "list"],
+  baseUrl: ["base_url", "text"],
   incident: ["incident", "json"],
-  generation: ["generation", "plain"],
-  createdAt: ["created_at", "plain"],
-  updatedAt: ["updated_at", "plain"],
+  generation: ["generation", "number"],
+  createdAt: ["created_at", "number"],
+  updatedAt: ["updated_at", "number"],
 } satisfies Columns<Integration>;
 
 export const GRANT_COLUMNS = {
-  id: ["id", "plain"],
-  name: ["name", "plain"],
-  integrationId: ["integration_id", "plain"],
-  state: ["state", "plain"],
+  id: ["id", "text"],
+  name: ["name", "text"],
+  integrationId: ["integration_id", "text"],
+  state: ["state", "text"],
   cause: ["cause", "json"],
+  suspension: ["suspension", "json"],
   account: ["account", "json"],
-  requestedScopes: ["requested_scopes", "json"],
-  scopes: ["scopes", "json"],
-  generation: ["generation", "plain"],
-  tokenType: ["token_type", "plain"],
-  accessToken: ["access_token", "plain"],
-  accessFingerprint: ["access_fingerprint", "plain"],
-  accessIssuedAt: ["access_issued_at", "plain"],
-  accessExpiresAt: ["access_expires_at", "plain"],
-  refreshToken: ["refresh_token", "plain"],
-  refreshFingerprint: ["refresh_fingerprint", "plain"],
-  refreshExpiresAt: ["refresh_expires_at", "plain"],
-  refreshStatus: ["refresh_status", "plain"],
-  nextAttemptAt: ["next_attempt_at", "plain"],
-  quietUntil: ["quiet_until", "plain"],
-  attempts: ["attempts", "plain"],
-  lastAttemptAt: ["last_attempt_at", "plain"],
+  requestedScopes: ["requested_scopes", "list"],
+  scopes: ["scopes", "list"],
+  generation: ["generation", "number"],
+  tokenType: ["token_type", "text"],
+  accessToken: ["access_token", "text"],
+  accessFingerprint: ["access_fingerprint", "text"],
+  accessIssuedAt: ["access_issued_at", "number"],
+  accessExpiresAt: ["access_expires_at", "number"],
+  refreshToken: ["refresh_token", "text"],
+  refreshFingerprint: ["refresh_fingerprint", "text"],
+  refreshExpiresAt: ["refresh_expires_at", "number"],
+  refreshStatus: ["refresh_status", "text"],
+  nextAttemptAt: ["next_attempt_at", "number"],
+  quietUntil: ["quiet_until", "number"],
+  attempts: ["attempts", "number"],
+  lastAttemptAt: ["last_attempt_at", "number"],
   lastError: ["last_error", "json"],
-  presentations: ["presentations", "plain"],
-  rejections: ["rejections", "plain"],
-  suspectSince: ["suspect_since", "plain"],
-  leaseOwner: ["lease_owner", "plain"],
-  leaseFence: ["lease_fence", "plain"],
-  leaseExpiresAt: ["lease_expires_at", "plain"],
-  createdAt: ["created_at", "plain"],
-  updatedAt: ["updated_at", "plain"],
-  lastRefreshedAt: ["last_refreshed_at", "plain"],
-  lastUsedAt: ["last_used_at", "plain"],
+  presentations: ["presentations", "number"],
+  rejections: ["rejections", "number"],
+  suspectSince: ["suspect_since", "number"],
+  leaseOwner: ["lease_owner", "text"],
+  leaseFence: ["lease_fence", "number"],
+  leaseExpiresAt: ["lease_expires_at", "number"],
+  createdAt: ["created_at", "number"],
+  updatedAt: ["updated_at", "number"],
+  lastRefreshedAt: ["last_refreshed_at", "number"],
+  lastUsedAt: ["last_used_at", "number"],
 } satisfies Columns<Grant>;
 
 export const REQUEST_COLUMNS = {
-  stateHash: ["state_hash", "plain"],
-  grant: ["grant_name", "plain"],
-  integrationId: ["integration_id", "plain"],
-  codeVerifier: ["code_verifier", "plain"],
-  redirectUri: ["redirect_uri", "plain"],
-  scopes: ["scopes", "json"],
-  createdAt: ["created_at", "plain"],
-  expiresAt: ["expires_at", "plain"],
-  usedAt: ["used_at", "plain"],
+  stateHash: ["state_hash", "text"],
+  grant: ["grant_name", "text"],
+  integrationId: ["integration_id", "text"],
+  codeVerifier: ["code_verifier", "text"],
+  redirectUri: ["redirect_uri", "text"],
+  scopes: ["scopes", "list"],
+  createdAt: ["created_at", "number"],
+  expiresAt: ["expires_at", "number"],
+  usedAt: ["used_at", "number"],
 } satisfies Columns<AuthorizationRequest>;
 
-/** Makes the function that turns a row into its record. What the schema guarantees is not checked again. */
+/**
+ * Makes the function that turns a row into its record. What the schema guarantees is not checked again. A
+ * document that was damaged is read as none: a grant must not die, nor keep others from their turn, for that.
+ */
 export function rowReader<T extends object>(columns: Columns<T>): (row: Row) => T {
-  const fields = Object.entries<readonly [string, Form]>(columns);
+  const fields = Object.entries<readonly [string, Form]>(columns).map(
+    ([field, [column, form]]) => [field, column, form] as const,
+  );
+  const empty = emptyRecord(fields.map(([field]) => field));
   return (row) => {
-    const record: Record<string, unknown> = {};
-    for (const [field, [column, form]] of fields) {
+    const record: Record<string, unknown> = { ...empty };
+    for (const [field, column, form] of fields) {
       const value = row[column] ?? null;
-      record[field] = form === "json" && typeof value === "string" ? parseJson(value) : value;
+      record[field] = isDocument(form) && typeof value === "string" ? parseJson(value, form) : value;
     }
     return record as T;
   };
+}
+
+/**
+ * A record of nulls to copy: one that is made field by field, under names that are only known at run time,
+ * turns into a table of names and values inside V8, and whoever reads or copies it then pays for that.
+ */
+export function emptyRecord(names: readonly string[]): Readonly<Record<string, null>> {
+  const text = JSON.stringify(Object.fromEntries(names.map((name) => [name, null])));
+  return JSON.parse(text) as Record<string, null>;
+}
+
+function isDocument(form: Form): boolean {
+  return form === "json" || form === "list";
 }
 
 const PARSED_KEPT = 64;
 const parsed = new Map<string, unknown>();
 
 /** Thousands of rows have the same few lists of scopes; records are read-only, so they can share them. */
-function parseJson(text: string): unknown {
+function parseJson(text: string, form: Form): unknown {
   const known = parsed.get(text);
   if (known !== undefined) return known;
-  const value: unknown = JSON.parse(text);
+  const value = parseOrNothing(text, form);
   if (parsed.size >= PARSED_KEPT) parsed.clear();
   parsed.set(text, value);
   return value;
 }
 
+function parseOrNothing(text: string, form: Form): unknown {
+  try {
+    const value: unknown = JSON.parse(text);
+    return form === "list" && !Array.isArray(value) ? [] : value;
+  } catch {
+    return form === "list" ? [] : null;
+  }
+}
+
 /** Some of a record's fields as columns and values, in the order given. */
 export function toColumns<T extends object>(columns: Columns<T>, fields: Partial<T>): [string, Value][] {
-  return Object.entries(fields)
-    .filter(([, value]) => value !== undefined)
-    .map(([field, value]) => {
-      const [column, form] = columns[field as keyof T];
-      const stored = form === "json" && value !== null ? JSON.stringify(value) : value;
-      return [column, stored as Value];
-    });
+  const pairs: [string, Value][] = [];
+  for (const field of Object.keys(fields) as (keyof T)[]) {
+    const value = fields[field];
+    if (value === undefined) continue;
+    const [column, form] = columns[field];
+    pairs.push([column, (isDocument(form) && value !== null ? JSON.stringify(value) : value) as Value]);
+  }
+  return pairs;
 }
 
 /** `insert into table (a, b) values ($1, $2)` with its values. */

@@ -7,6 +7,10 @@ import { insert } from "./statements.ts";
 export function createEventStore(database: Database): EventStore {
   return {
     record: (event) => database.write((transaction) => addEvent(transaction, event)),
+    lastEvent: async () => {
+      const rows = await database.read(({ query }) => query("select max(seq) as seq from events"));
+      return Number(rows[0]?.["seq"] ?? 0);
+    },
     events: async ({ grantId, after = 0, limit }) => {
       const rows = await database.read(({ query }) =>
         grantId === undefined
@@ -34,6 +38,25 @@ export async function addEvent(transaction: Transaction, event: EventDraft): Pro
     ["generation", event.generation],
     ["data", JSON.stringify(event.data)],
   ]);
+}
+
+/** The same for many at once: one statement where each would be a round trip. */
+export async function addEvents(
+  transaction: Transaction,
+  dialect: Database["dialect"],
+  events: readonly EventDraft[],
+): Promise<void> {
+  if (dialect === "sqlite" || events.length < 2) {
+    for (const event of events) await addEvent(transaction, event);
+    return;
+  }
+  await transaction.query(
+    `insert into events (at, type, actor, grant_id, grant_name, integration, generation, data)
+     select at, type, actor, "grantId", "grant", integration, generation, data::text
+       from json_to_recordset($1::json) as e(at bigint, type text, actor text, "grantId" text, "grant" text,
+         integration text, generation bigint, data json)`,
+    [JSON.stringify(events)],
+  );
 }
 
 function asEvent(row: Row): Event {

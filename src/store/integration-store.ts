@@ -1,9 +1,10 @@
 import { GrantkeeperError } from "../core/errors.ts";
-import type { Integration } from "../core/integration.ts";
+import type { Incident, Integration } from "../core/integration.ts";
 import { quote } from "../core/names.ts";
-import type { IntegrationStore } from "../keeper/ports.ts";
+import type { IncidentWrite, IntegrationStore } from "../keeper/ports.ts";
 import { assignments, rowReader, INTEGRATION_COLUMNS, toColumns } from "./columns.ts";
-import type { Database } from "./database.ts";
+import type { Database, Transaction } from "./database.ts";
+import { hurry } from "./due-store.ts";
 import { addEvent } from "./event-store.ts";
 import { insert, readOne, refusingDuplicates } from "./statements.ts";
 
@@ -40,14 +41,24 @@ export function createIntegrationStore(database: Database): IntegrationStore {
         );
         if (rows[0] === undefined) return null;
         for (const event of events) await addEvent(transaction, event);
+        // What the old registration could not do, the new one is asked to do at once.
+        if (integration.incident === null)
+          await hurry(transaction, [integration.id], integration.updatedAt, true);
         return asIntegration(rows[0]);
       }),
-    setIncident: (id, incident, events) =>
-      database.write(async (transaction) => {
-        const value = incident && JSON.stringify(incident);
-        await transaction.query("update integrations set incident = $1 where id = $2", [value, id]);
-        for (const event of events) await addEvent(transaction, event);
-      }),
+    setIncident: (write) =>
+      database.write((transaction) => writeIncident(transaction, write, Number.NEGATIVE_INFINITY)),
+    claimProbe: async (id, incident, now) => {
+      const next: Incident = { ...incident, probedAt: now };
+      const rows = await database.write(({ query }) =>
+        query("update integrations set incident = $1 where id = $2 and incident = $3 returning id", [
+          JSON.stringify(next),
+          id,
+          JSON.stringify(incident),
+        ]),
+      );
+      return rows.length > 0;
+    },
     removeIntegration: (id, event) =>
       database.write(async (transaction) => {
         const using = await transaction.query(
@@ -59,6 +70,27 @@ export function createIntegrationStore(database: Database): IntegrationStore {
         await addEvent(transaction, event);
       }),
   };
+}
+
+/**
+ * Begins, updates or ends an incident, within the transaction that shows it. Several grants may meet with it,
+ * or see its end, at the same moment: the first of them says so. When it ends, the grants that failed because
+ * of it are due at `now`.
+ */
+export async function writeIncident(
+  transaction: Transaction,
+  { integrationId, incident, events }: IncidentWrite,
+  now: number,
+): Promise<void> {
+  const [row] = await transaction.query("select incident from integrations where id = $1", [integrationId]);
+  const current = row?.["incident"] ?? null;
+  const isNews = (current === null) !== (incident === null);
+  if (!isNews && incident === null) return;
+  const since = typeof current === "string" ? (JSON.parse(current) as Incident).since : null;
+  const value = incident && JSON.stringify({ ...incident, since: since ?? incident.since });
+  await transaction.query("update integrations set incident = $1 where id = $2", [value, integrationId]);
+  for (const event of isNews ? events : []) await addEvent(transaction, event);
+  if (incident === null && Number.isFinite(now)) await hurry(transaction, [integrationId], now, true);
 }
 
 function stillUsed(grants: readonly string[]): GrantkeeperError {

@@ -112,6 +112,25 @@ export const MIGRATIONS: readonly Migration[] = [
       `create index events_of_grant on events (grant_id, seq)`,
     ],
   },
+  {
+    version: 2,
+    statements: () => [
+      `alter table grants add column suspension text`,
+      // A dead grant's refresh token is tried now and then, so it too can be due.
+      `drop index grants_due`,
+      `create index grants_due on grants (next_attempt_at)
+         where next_attempt_at is not null and state in ('active', 'reauthorization_required')`,
+      // In flight, failing, suspect: few at any time, and each is asked for by itself.
+      `create index grants_leased on grants (id) where lease_owner is not null`,
+      `create index grants_failing on grants (integration_id) where attempts > 0`,
+      `create index grants_suspect on grants (suspect_since) where suspect_since is not null`,
+      `create table keepers (
+         id text primary key,
+         started_at bigint not null,
+         seen_at bigint not null
+       )`,
+    ],
+  },
 ];
 
 /** The schema version that this program writes. */

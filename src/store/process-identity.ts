@@ -11,14 +11,44 @@ export function processIdentity(pid: number = process.pid): string {
   return `${placeOfProcesses()}/${pid}/${startTime(pid) ?? "?"}`;
 }
 
-/** True only where the owner certainly no longer runs. */
-export function hasEnded(owner: string): boolean {
-  const parts = owner.split("/");
+let keepers = 0;
+
+/** Names one keeper of this process: two of them are two owners of leases, and end together. */
+export function keeperIdentity(): string {
+  keepers++;
+  return keepers === 1 ? processIdentity() : `${processIdentity()}#${keepers}`;
+}
+
+/** What an owner's name says of its process. */
+function processOf(owner: string): { place: string; pid: number; started: string | undefined } {
+  const parts = owner.replace(/#\d+$/, "").split("/");
   const started = parts.pop();
   const pid = Number(parts.pop());
-  if (parts.join("/") !== placeOfProcesses() || started === "?" || !Number.isInteger(pid)) return false;
+  return { place: parts.join("/"), pid, started };
+}
+
+/** True only where the owner certainly no longer runs. */
+export function hasEnded(owner: string): boolean {
+  const { place: where, pid, started } = processOf(owner);
+  if (where !== placeOfProcesses() || started === "?" || !Number.isInteger(pid)) return false;
   if (placeOfProcesses().includes("?")) return false;
   return startTime(pid) !== started;
+}
+
+/** The same for a store that lives on one machine: whoever ran before it was last started runs no more. */
+export function hasEndedHere(owner: string): boolean {
+  const boot = owner.split("/")[1];
+  const ours = placeOfProcesses().split("/")[1];
+  const isOfEarlierBoot = boot !== undefined && boot !== "?" && ours !== "?" && boot !== ours;
+  return isOfEarlierBoot || hasEnded(owner);
+}
+
+/** The pid of an owner that certainly runs at this moment, on this machine, and is not this process; else null. */
+export function runningPid(owner: string): number | null {
+  const { place: where, pid, started } = processOf(owner);
+  const here = placeOfProcesses();
+  if (where !== here || here.includes("?") || !Number.isInteger(pid)) return null;
+  return pid !== process.pid && started !== "?" && startTime(pid) === started ? pid : null;
 }
 
 let place: string | undefined;

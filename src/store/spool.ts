@@ -1,5 +1,6 @@
 import {
   closeSync,
+  existsSync,
   fsyncSync,
   mkdirSync,
   openSync,
@@ -12,24 +13,42 @@ import {
 import { join } from "node:path";
 import { GrantkeeperError } from "../core/errors.ts";
 import type { SealContext, Sealed } from "../core/sealed.ts";
-import type { Sealer, Spool, SpooledSave } from "../keeper/ports.ts";
+import type { Sealer, Spool, Spooled } from "../keeper/ports.ts";
+
+/** Given up when the disk is full, so that there is room for what was delivered. Bytes. */
+const BALLAST_SIZE = 256 * 1024;
+const BALLAST = ".ballast";
 
 /**
- * A directory of saves that the store could not take: one file each, 0600, sealed as a whole, on disk
- * before `put` resolves. Names begin with the time, so that they are done in the order they came.
+ * A directory of what the store could not take: one file each, 0600, sealed as a whole, on disk before
+ * `put` resolves. Names begin with the time, so that they are done in the order they came.
  *
  * Files are handled synchronously: nearly always there are none, and a command that only looks must not
  * wait for the threads that Node starts for anything else.
  */
 export function createFileSpool(directory: string, sealer: Sealer, now: () => number): Spool {
+  let isPrepared = false;
   return {
-    put: async (save) => {
+    prepare: () => {
+      if (isPrepared) return;
+      isPrepared = true;
+      layBallast(directory);
+    },
+    put: async (item) => {
       mkdirSync(directory, { recursive: true, mode: 0o700 });
-      const name = `${String(now()).padStart(15, "0")}-${save.id}.sealed`;
-      writeDurably(directory, name, sealer.seal(JSON.stringify(save), placeOf(save.id)));
+      const name = `${String(now()).padStart(15, "0")}-${item.id}.sealed`;
+      const content = sealer.seal(JSON.stringify(item), placeOf(item.id));
+      try {
+        writeDurably(directory, name, content);
+      } catch (error) {
+        if (!isFull(error)) throw error;
+        isPrepared = false;
+        rmSync(join(directory, BALLAST), { force: true });
+        writeDurably(directory, name, content);
+      }
     },
     waiting: async () =>
-      namesIn(directory).flatMap((name) => readSave(join(directory, name), idIn(name), sealer)),
+      namesIn(directory).flatMap((name) => readItem(join(directory, name), idIn(name), sealer)),
     remove: async (id) => {
       for (const name of namesIn(directory).filter((one) => idIn(one) === id))
         rmSync(join(directory, name), { force: true });
@@ -37,14 +56,31 @@ export function createFileSpool(directory: string, sealer: Sealer, now: () => nu
   };
 }
 
+/** Written whole, not as a hole: only blocks that are taken can be given back. Where there is no room, there is none. */
+function layBallast(directory: string): void {
+  const file = join(directory, BALLAST);
+  try {
+    if (existsSync(file)) return;
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    writeFileSync(file, Buffer.alloc(BALLAST_SIZE, 1), { mode: 0o600, flag: "wx" });
+  } catch {
+    rmSync(file, { force: true });
+  }
+}
+
+function isFull(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === "ENOSPC" || code === "EDQUOT";
+}
+
 /**
  * Nothing where another process has just dealt with the file, or where it does not open: then it stays, and
  * keeps nobody from working.
  */
-function readSave(file: string, id: string, sealer: Sealer): SpooledSave[] {
+function readItem(file: string, id: string, sealer: Sealer): Spooled[] {
   try {
     const content = readFileSync(file, "utf8") as Sealed;
-    return [JSON.parse(sealer.open(content, placeOf(id))) as SpooledSave];
+    return [JSON.parse(sealer.open(content, placeOf(id))) as Spooled];
   } catch (error) {
     const isGone = (error as NodeJS.ErrnoException).code === "ENOENT";
     if (isGone || error instanceof GrantkeeperError) return [];

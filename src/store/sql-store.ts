@@ -3,15 +3,18 @@ import { createAuthorizationRequestStore } from "./authorization-request-store.t
 import type { Database } from "./database.ts";
 import { createEventStore } from "./event-store.ts";
 import { createGrantStore } from "./grant-store.ts";
+import type { NextTurn } from "./group-commit.ts";
 import { createIntegrationStore } from "./integration-store.ts";
+import { createKeeperStore } from "./keeper-store.ts";
 
-/** The store over either database: one text for each statement. */
-export function createSqlStore(database: Database, failpoint: Failpoint): Store {
+/** The store over either database: one text for each statement. `nextTurn` replaces Node's event loop where that is simulated. */
+export function createSqlStore(database: Database, failpoint: Failpoint, nextTurn?: NextTurn): Store {
   return {
     ...createIntegrationStore(database),
-    ...createGrantStore(database, failpoint),
+    ...createGrantStore(database, failpoint, nextTurn),
     ...createAuthorizationRequestStore(database),
     ...createEventStore(database),
+    ...createKeeperStore(database),
     close: () => database.close(),
   };
 }

@@ -9,6 +9,7 @@ export type SecretKind =
   | "refresh_token"
   | "device_code"
   | "master_key"
+  | "database_password"
   | "state";
 
 /** A secret of a test's run. */

@@ -64,11 +64,11 @@ describe("grantkeeper.yaml", () => {
     expect(odd.stderr).toContain("GRANTKEEPER_SQLITE");
     const empty = await run(["status"], { home, env: { GRANTKEEPER_SQLITE: "" } });
     expect(empty.exitCode, "an empty variable counts as none").toBe(0);
-    const postgres = await run(["status"], {
-      home,
-      env: { GRANTKEEPER_DATABASE_URL: "postgres://db.example/gk" },
-    });
-    expect(postgres.exitCode).toBe(2);
+    const other = { GRANTKEEPER_DATABASE_URL: "mysql://root:Canary-of-another-database@db.example/gk" };
+    const refused = await run(["status"], { home, env: other });
+    expect(refused.exitCode).toBe(2);
+    expect(refused.stderr).toContain("Use postgres://");
+    expect(refused.stderr).not.toContain("Canary-of-another-database");
   });
 });
 

@@ -3,7 +3,17 @@ import { describe, expect, test } from "vitest";
 import { afterFailure, afterSuccess } from "../../src/core/aftermath.ts";
 import type { Grant } from "../../src/core/grant.ts";
 import type { DoubtReason, RefreshOutcome, UnavailableReason } from "../../src/core/outcome.ts";
-import { mayAttempt, mayProbe, type RefreshReason, type Rotation } from "../../src/core/refresh-rules.ts";
+import {
+  dueAgainIfAbandoned,
+  forcedAgainAt,
+  isFromTheFuture,
+  LEASE,
+  mayAttempt,
+  mayProbe,
+  nearEnd,
+  type RefreshReason,
+  type Rotation,
+} from "../../src/core/refresh-rules.ts";
 import { aGrant } from "../store/samples.ts";
 
 const NOW = Date.UTC(2026, 10, 23, 12);
@@ -49,7 +59,7 @@ const unavailable = (reason: UnavailableReason, retryAfter: number | null = null
 const doubt = (reason: DoubtReason): Failure => ({ kind: "in_doubt", reason, detail: "Lost.", answer: null });
 
 const after = (grant: Grant, outcome: Failure, rotation: Rotation = "rolling", isRetry = false) =>
-  afterFailure(grant, outcome, { now: NOW, random: 0.5, rotation, isRetry });
+  afterFailure(grant, outcome, { now: NOW, random: 0.5, rotation, isRetry, suspects: 1 });
 
 describe("mayAttempt", () => {
   const ended = { accessExpiresAt: NOW - 1 };
@@ -84,6 +94,43 @@ describe("mayAttempt", () => {
     ["doubt, strict, in the last tenth", { accessExpiresAt: NOW + HOUR }, "strict", "demand", true],
     ["doubt, strict, no life left", ended, "strict", "demand", true],
     ["doubt, strict, life not known", { accessExpiresAt: null }, "strict", "demand", true],
+    ["a rejected token, never refreshed", { lastRefreshedAt: null }, "rolling", "rejected_token", true],
+    [
+      "a rejected token, refreshed a moment ago",
+      { lastRefreshedAt: NOW - 1000 },
+      "rolling",
+      "rejected_token",
+      NOW + 29_000,
+    ],
+    [
+      "a rejected token, refreshed half a minute ago",
+      { lastRefreshedAt: NOW - 30_000 },
+      "rolling",
+      "rejected_token",
+      true,
+    ],
+    [
+      "a rejected token while refreshing fails",
+      { lastRefreshedAt: NOW - HOUR, attempts: 3, lastAttemptAt: NOW - 1000 },
+      "rolling",
+      "rejected_token",
+      NOW + 3000,
+    ],
+    ["a token refreshed a moment ago, by demand", { lastRefreshedAt: NOW - 1000 }, "rolling", "demand", true],
+    [
+      "pauses counted on a clock that was set back: none",
+      { attempts: 9, lastAttemptAt: NOW + 40 * 24 * HOUR, quietUntil: NOW + 41 * 24 * HOUR },
+      "rolling",
+      "demand",
+      true,
+    ],
+    [
+      "a time drawn on a clock that was set back: now",
+      { lastAttemptAt: NOW + 40 * 24 * HOUR, nextAttemptAt: NOW + 41 * 24 * HOUR },
+      "rolling",
+      "schedule",
+      true,
+    ],
     ["no doubt, strict", { presentations: 0, accessIssuedAt: NOW - 1 }, "strict", "demand", true],
   ])("%s", (_what, changes, rotation, why, expected) => {
     const decision = mayAttempt(claimed(changes), rotation, NOW, why);
@@ -233,7 +280,7 @@ describe("the verdict", () => {
     expect(change.state ?? null).toBe(cause === null ? null : "reauthorization_required");
     expect(event?.type).toBe(cause === null ? "suspect" : "reauthorization_required");
     if (cause === null) return;
-    expect(change).toMatchObject({ nextAttemptAt: null, refreshStatus: "idle" });
+    expect(change).toMatchObject({ nextAttemptAt: NOW + 24.5 * HOUR, refreshStatus: "idle" });
     expect("refreshToken" in change).toBe(false);
     expect(change.cause?.remedy).toBe("Consent.");
   });
@@ -284,7 +331,7 @@ describe("the verdict", () => {
           }
           if (came.kind === "grant_rejected") rejections.push(now);
           const isRetry = grant.presentations > 1;
-          const { change } = afterFailure(grant, came, { now, random: 0.5, rotation, isRetry });
+          const { change } = afterFailure(grant, came, { now, random: 0.5, rotation, isRetry, suspects: 1 });
           grant = { ...grant, ...change };
           if (grant.state === "reauthorization_required") {
             const hasEnded = (grant.refreshExpiresAt ?? Infinity) <= now;
@@ -319,7 +366,7 @@ describe("an outage of a day", () => {
         const isRetry = grant.presentations > 0;
         grant = { ...grant, presentations: grant.presentations + 1 };
         requests++;
-        const result = afterFailure(grant, outcome, { now, random: dice(), rotation, isRetry });
+        const result = afterFailure(grant, outcome, { now, random: dice(), rotation, isRetry, suspects: 1 });
         grant = { ...grant, ...result.change };
         if (!result.retryAtOnce) now = grant.nextAttemptAt ?? Infinity;
       }
@@ -329,12 +376,42 @@ describe("an outage of a day", () => {
   });
 });
 
-test("mayProbe: a person at once, others one in ten minutes", () => {
+describe("dueAgainIfAbandoned", () => {
+  const grant = claimed({ accessIssuedAt: NOW - HOUR, accessExpiresAt: NOW + 9 * HOUR });
+  test.each([
+    ["rolling: as before, when the lease has run out", "rolling", grant, null],
+    ["grace: as before, when the lease has run out", "grace", grant, null],
+    ["strict: near the token's end", "strict", grant, NOW + 8 * HOUR],
+    ["strict, near its end already", "strict", claimed(), NOW + LEASE],
+    ["strict, no life left", "strict", claimed({ accessExpiresAt: NOW - 1 }), null],
+  ] as const)("%s", (_what, rotation, of, at) => {
+    expect(dueAgainIfAbandoned(of, rotation, NOW)).toBe(at);
+  });
+});
+
+test("nearEnd: a tenth of the life is left; unknown lives have no end to be near to", () => {
+  expect(nearEnd(claimed({ accessIssuedAt: NOW, accessExpiresAt: NOW + 10 * HOUR }))).toBe(NOW + 9 * HOUR);
+  expect(nearEnd(claimed({ accessIssuedAt: null }))).toBe(0);
+});
+
+test("isFromTheFuture: more than a minute ahead of our clock", () => {
+  expect(isFromTheFuture({ accessIssuedAt: NOW + MINUTE }, NOW)).toBe(false);
+  expect(isFromTheFuture({ accessIssuedAt: NOW + MINUTE + 1 }, NOW)).toBe(true);
+  expect(isFromTheFuture({ accessIssuedAt: null }, NOW)).toBe(false);
+});
+
+test("forcedAgainAt: half a minute after the last refresh, unless that lies ahead", () => {
+  expect(forcedAgainAt({ lastRefreshedAt: NOW - 10_000 }, NOW)).toBe(NOW + 20_000);
+  expect(forcedAgainAt({ lastRefreshedAt: NOW - 30_000 }, NOW)).toBe(0);
+  expect(forcedAgainAt({ lastRefreshedAt: NOW + HOUR }, NOW)).toBe(0);
+  expect(forcedAgainAt({ lastRefreshedAt: null }, NOW)).toBe(0);
+});
+
+test("mayProbe: once in ten minutes, also where the clock was set back", () => {
   const incident = { cause: "c", message: "m", remedy: "r", since: NOW - HOUR, probedAt: NOW };
-  expect(mayProbe(incident, NOW, "person")).toBe(true);
-  expect(mayProbe(incident, NOW + 10 * MINUTE - 1, "demand")).toBe(false);
-  expect(mayProbe(incident, NOW + 10 * MINUTE - 1, "schedule")).toBe(false);
-  expect(mayProbe(incident, NOW + 10 * MINUTE, "demand")).toBe(true);
+  expect(mayProbe(incident, NOW + 10 * MINUTE - 1)).toBe(false);
+  expect(mayProbe(incident, NOW + 10 * MINUTE)).toBe(true);
+  expect(mayProbe(incident, NOW - HOUR)).toBe(true);
 });
 
 test("success without a refresh token leaves nothing to do on a schedule", () => {

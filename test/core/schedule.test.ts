@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { backoff, dueAt, parseRetryAfter } from "../../src/core/schedule.ts";
+import { backoff, demandBackoff, dueAt, parseRetryAfter, postmortemAt } from "../../src/core/schedule.ts";
 
 const DAY = 86_400_000;
 const NOW = Date.UTC(2026, 10, 23, 12);
@@ -86,6 +86,32 @@ describe("backoff", () => {
         return wait >= 1000 && wait <= 90 * 60_000 && Number.isInteger(wait);
       }),
     );
+  });
+});
+
+describe("demandBackoff", () => {
+  test.each([
+    [1, 1000],
+    [2, 2000],
+    [3, 4000],
+    [5, 16_000],
+    [6, 30_000],
+    [1000, 30_000],
+    [Number.MAX_SAFE_INTEGER, 30_000],
+  ])("after %d attempts: %d ms", (attempts, wait) => {
+    expect(demandBackoff(attempts)).toBe(wait);
+  });
+});
+
+describe("postmortemAt", () => {
+  const HOUR = DAY / 24;
+  test.each([
+    ["a day later, and up to an hour", NOW, NOW, 0, NOW + DAY],
+    ["… with chance", NOW, NOW, 0.5, NOW + DAY + HOUR / 2],
+    ["on the sixth day the last", NOW - 6 * DAY, NOW, 0.999, NOW + DAY + Math.floor(0.999 * HOUR)],
+    ["never, when the week is over", NOW - 6 * DAY - HOUR - 1, NOW, 0, null],
+  ])("%s", (_what, diedAt, now, random, at) => {
+    expect(postmortemAt(diedAt, now, random)).toBe(at);
   });
 });
 

@@ -6,7 +6,7 @@ import {
   exchangePastedCode,
 } from "../../src/keeper/authorize.ts";
 import { getToken } from "../../src/keeper/get-token.ts";
-import { emptySpool } from "../../src/keeper/saving.ts";
+import { emptySpool } from "../../src/keeper/spooling.ts";
 import { parseRedirected } from "../../src/oauth/callback.ts";
 import { familyOf, worth } from "../reliability/oracle.ts";
 import { MINUTE, openRig, type Rig } from "./rig.ts";

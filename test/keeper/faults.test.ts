@@ -3,13 +3,15 @@ import { describe, expect, test } from "vitest";
 import { GrantkeeperError } from "../../src/core/errors.ts";
 import { getToken } from "../../src/keeper/get-token.ts";
 import { importTokens } from "../../src/keeper/import.ts";
-import { refreshNow, remove, resume, revoke, suspend } from "../../src/keeper/manage.ts";
+import { refreshNow, remove, revoke, suspend } from "../../src/keeper/manage.ts";
 import type { Ports, Store } from "../../src/keeper/ports.ts";
 import { refreshGrant } from "../../src/keeper/refresh.ts";
-import { emptySpool } from "../../src/keeper/saving.ts";
+import { resume } from "../../src/keeper/resume.ts";
+import { emptySpool } from "../../src/keeper/spooling.ts";
 import { placeOfParked } from "../../src/keeper/secrets.ts";
 import type { Sealed } from "../../src/core/sealed.ts";
-import { asDocument, DAY, MINUTE, openRig, type Rig, type RigOptions, START } from "./rig.ts";
+import { aClaim } from "../store/samples.ts";
+import { anotherProcess, asDocument, DAY, MINUTE, openRig, type Rig, type RigOptions, START } from "./rig.ts";
 
 const EXPIRED = { secondsLeft: -60 };
 const get = (rig: Rig) => getToken(rig.ports, "g", 300);
@@ -142,14 +144,7 @@ describe("a holder that has ended", () => {
   test("is relieved at once, and its doubt is labelled before the token goes out again", async () => {
     const rig = await openRig({ ...EXPIRED, replace: () => ({ hasEnded: (owner) => owner === "gone" }) });
     const before = await rig.grant();
-    await rig.ports.store.claim({
-      id: before.id,
-      owner: "gone",
-      now: START,
-      lease: 90_000,
-      generation: 1,
-      takeOverFrom: null,
-    });
+    await rig.ports.store.claim(aClaim({ id: before.id, owner: "gone", now: START, fence: 0 }));
     expect(await get(rig)).toMatchObject({ generation: 2, warning: null });
     expect(rig.clock.now()).toBe(START);
     const types = (await rig.events()).map(({ type }) => type);
@@ -161,15 +156,7 @@ describe("a holder that has ended", () => {
   test("where that is not certain, its lease is waited for", async () => {
     const rig = await openRig(EXPIRED);
     const before = await rig.grant();
-    const claim = {
-      id: before.id,
-      owner: "far",
-      now: START,
-      lease: 9000,
-      generation: 1,
-      takeOverFrom: null,
-    };
-    await rig.ports.store.claim(claim);
+    await rig.ports.store.claim(aClaim({ id: before.id, owner: "far", now: START, lease: 9000, fence: 0 }));
     expect(await get(rig)).toMatchObject({ generation: 2 });
     expect(rig.clock.now()).toBeGreaterThanOrEqual(START + 9000);
     expect(rig.refreshes()).toBe(1);
@@ -185,7 +172,7 @@ describe("a holder that has ended", () => {
     rig.pass(61_000);
     const { id } = await rig.grant();
     const now = rig.clock.now();
-    await rig.ports.store.claim({ id, owner: "gone", now, lease: 90_000, generation: 1, takeOverFrom: null });
+    await rig.ports.store.claim(aClaim({ id, owner: "gone", now, fence: 0 }));
     expect((await getToken(rig.ports, "g", 9000)).warning).not.toBeNull();
     expect(rig.refreshes()).toBe(0);
     rig.pass(3600_000);
@@ -221,7 +208,7 @@ describe("the fence", () => {
     const rig = await openRig(EXPIRED);
     const { asked, release } = await heldRefresh(rig);
     rig.clock.advance(91_000);
-    const other = await getToken({ ...rig.ports, owner: "there" }, "g", 300);
+    const other = await getToken(anotherProcess(rig.ports), "g", 300);
     expect(other).toMatchObject({ generation: 2 });
     release();
     expect(await asked).toMatchObject({ generation: 2, access_token: other.access_token });
@@ -233,16 +220,10 @@ describe("the fence", () => {
     const rig = await openRig(EXPIRED);
     const { asked, release } = await heldRefresh(rig, "request");
     rig.clock.advance(91_000);
-    const { id } = await rig.grant();
+    const { id, leaseFence } = await rig.grant();
     const now = rig.clock.now();
-    const taken = await rig.ports.store.claim({
-      id,
-      owner: "there",
-      now,
-      lease: 90_000,
-      generation: 1,
-      takeOverFrom: null,
-    });
+    const taken = await rig.ports.store.claim(aClaim({ id, owner: "there", now, fence: leaseFence }));
+    expect(taken).not.toBeNull();
     rig.emulator.revokeGrant(rig.tokens.refresh_token);
     release();
     // Ours ended in a rejection, which says nothing: it waits for the one who holds the grant now.
@@ -273,7 +254,7 @@ describe("held while a refresh is at the provider", () => {
     expect(await rig.grant()).toMatchObject({ state: "suspended", generation: 2, leaseOwner: null });
     expect(await rig.refreshToken()).not.toBe(rig.tokens.refresh_token);
     await expect(get(rig)).rejects.toMatchObject({ code: "suspended" });
-    expect(await resume(rig.ports, "g")).toMatchObject({ state: "active" });
+    expect(await resume(rig.ports, "g")).toMatchObject({ grant: { state: "active" } });
     expect(await get(rig)).toMatchObject({ generation: 2, warning: null });
     expect(rig.refreshes()).toBe(1);
   });
@@ -287,7 +268,7 @@ describe("held while a refresh is at the provider", () => {
     release();
     await expect(asked).rejects.toMatchObject({ code: "suspended" });
     expect(await rig.grant()).toMatchObject({ state: "suspended", cause: { code: "refresh_token_expired" } });
-    expect(await resume(rig.ports, "g")).toMatchObject({ state: "reauthorization_required" });
+    expect(await resume(rig.ports, "g")).toMatchObject({ grant: { state: "reauthorization_required" } });
   });
 
   test("suspended while a dead grant comes back to life: stays suspended", async () => {
@@ -308,7 +289,7 @@ describe("held while a refresh is at the provider", () => {
     hold.release();
     await asked;
     expect(await rig.grant()).toMatchObject({ state: "suspended", generation: 2, cause: null });
-    expect(await resume(rig.ports, "g")).toMatchObject({ state: "active" });
+    expect(await resume(rig.ports, "g")).toMatchObject({ grant: { state: "active" } });
   });
 
   test("revoked: the delivered tokens are parked, not brought back", async () => {
@@ -354,7 +335,7 @@ describe("the store fails when the delivered tokens are to be saved", () => {
     expect((await rig.grant()).generation).toBe(1);
     expect(rig.spooled()).toHaveLength(1);
     const [save] = await rig.ports.spool.waiting();
-    expect(save?.write.change.generation).toBe(2);
+    expect(save).toMatchObject({ kind: "save", write: { change: { generation: 2 } } });
     isFailing = false;
     await emptySpool(rig.ports);
     expect(rig.spooled()).toEqual([]);
@@ -374,10 +355,15 @@ describe("the store fails when the delivered tokens are to be saved", () => {
     });
     const document = await get(rig);
     isFailing = false;
-    const other = { ...rig.ports, owner: "there", hasEnded: (owner: string) => owner === "here" };
+    const other = anotherProcess(rig.ports, { hasEnded: (owner: string) => owner === "here" });
+    // Served from where it waits, and saved before its refresh token is sent.
     expect(await getToken(other, "g", 300)).toMatchObject({ access_token: document.access_token });
     expect(rig.refreshes()).toBe(1);
+    expect(await refreshGrant(other, await rig.grant(), "demand")).toMatchObject({ error: null });
+    expect(rig.refreshes()).toBe(1);
     expect(rig.spooled()).toEqual([]);
+    expect(await rig.grant()).toMatchObject({ generation: 2, presentations: 0 });
+    expect(await rig.events("token_set_spooled")).toHaveLength(1);
   });
 
   test("a spooled set whose time has passed is parked", async () => {
@@ -475,6 +461,7 @@ test("an outage of a day, asked for once a minute: nothing dead, and a fresh tok
   }
   expect(await rig.grant()).toMatchObject({ state: "active", generation: 1, presentations: 0 });
   rig.emulator.clearFaults();
-  rig.pass(MINUTE);
+  // Whoever fails for everybody is asked again within ten minutes.
+  rig.pass(10 * MINUTE);
   expect(await get(rig)).toMatchObject({ generation: 2, warning: null });
 });

@@ -17,6 +17,7 @@ import { importTokens } from "../../src/keeper/import.ts";
 import { addIntegration } from "../../src/keeper/integrations.ts";
 import type { Clock, Ports } from "../../src/keeper/ports.ts";
 import { openToken } from "../../src/keeper/secrets.ts";
+import { newKeeperState } from "../../src/keeper/state.ts";
 import { createTransport } from "../../src/oauth/transport.ts";
 import { webex } from "../../src/providers/webex.ts";
 import { createSealer } from "../../src/seal/sealer.ts";
@@ -55,6 +56,8 @@ function fakeClock(): FakeClock {
       advance(ms);
       return new Promise((resolve) => setTimeout(resolve, 2));
     },
+    // Alarms are for what hangs; here nothing does but by a test's own doing.
+    alarm: () => () => undefined,
     advance,
     jump: (which, ms) => {
       if (which === "wall") wall += ms;
@@ -72,6 +75,8 @@ export interface Rig {
   readonly client: RegisteredClient;
   /** The tokens with which `g` began. */
   readonly tokens: TokenAnswer;
+  /** The store without what a test put in its way. */
+  readonly plainStore: Ports["store"];
   /** A new connection to the same database, as another process has it. */
   readonly connect: () => Database;
   readonly grant: () => Promise<Grant>;
@@ -118,13 +123,14 @@ export async function openRig(options: RigOptions = {}): Promise<Rig> {
   closing.push(() => emulator.close());
   const client = emulator.registerClient();
   // Patience for a busy database is measured in real time, whatever the test's clock says.
-  const patient: Clock = { now: clock.now, monotonic: () => performance.now(), sleep: realSleep };
+  const patient: Clock = { ...clock, monotonic: () => performance.now(), sleep: realSleep };
   const connect = (): Database => {
     const database = openSqlite({
       file: join(home, "grantkeeper.db"),
       clock: patient,
       random,
       driver: "bundled",
+      leaseClock: clock.now,
     });
     closing.push(() => database.close());
     return database;
@@ -148,6 +154,7 @@ export async function openRig(options: RigOptions = {}): Promise<Rig> {
     actor: "test",
     owner: "here",
     hasEnded: () => false,
+    state: newKeeperState(clock, random),
   };
   await addIntegration(base, "recorder", "webex", {
     clientId: client.clientId,
@@ -174,6 +181,7 @@ export async function openRig(options: RigOptions = {}): Promise<Rig> {
     emulator,
     client,
     tokens,
+    plainStore: base.store,
     connect,
     grant,
     refreshToken: async () => openToken(sealer, await grant(), "refresh_token"),
@@ -193,13 +201,18 @@ export async function openRig(options: RigOptions = {}): Promise<Rig> {
     },
     spooled: () => {
       const folder = join(home, "spool");
-      return existsSync(folder) ? readdirSync(folder) : [];
+      return existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith(".sealed")) : [];
     },
     pass: (ms) => {
       clock.advance(ms);
       emulator.advance(ms);
     },
   };
+}
+
+/** The same keeper as another process of this store: it remembers nothing of what this one does. */
+export function anotherProcess(ports: Ports, changes: Partial<Ports> = {}): Ports {
+  return { ...ports, owner: "there", state: newKeeperState(ports.clock, ports.random), ...changes };
 }
 
 /** A token answer of the emulator as a document to import. */

@@ -1,8 +1,13 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { RefreshOutcome } from "../../src/core/outcome.ts";
+import { answerText } from "../../src/oauth/answer-text.ts";
 import { type RawAnswer, readSendFailure, readTokenAnswer } from "../../src/oauth/token-response.ts";
-import { webex } from "../../src/providers/webex.ts";
+import type { ProviderProfile } from "../../src/providers/profile.ts";
+import { webex, webexGov } from "../../src/providers/webex.ts";
+import { broker, FULL, gateway, type WireAnswer } from "./answers/answer.ts";
+import { echoes } from "./answers/echoes.ts";
+import { DELIVERIES, FAILURES, REFUSALS } from "./answers/index.ts";
 
 const NOW = Date.parse("2026-11-23T12:00:00Z");
 const REFRESH_TOKEN = "canaryRefreshToken+with/odd=chars&0123456789";
@@ -16,144 +21,34 @@ function raw(status: number, body: unknown, headers: Record<string, string> = {}
   return { kind: "answer", status, headers, body: text, truncated: false };
 }
 
-function read(answer: RawAnswer, request: Request = "refresh"): RefreshOutcome {
-  return readTokenAnswer(answer, { profile: webex, request, now: NOW, secrets: SECRETS });
+function read(answer: RawAnswer, request: Request = "refresh", profile = webex): RefreshOutcome {
+  return readTokenAnswer(answer, { profile, request, now: NOW, secrets: SECRETS });
 }
 
-const FULL = {
-  access_token: "A1",
-  refresh_token: "R1",
-  token_type: "Bearer",
-  expires_in: 1209599,
-  refresh_token_expires_in: 7775999,
-  scope: "a b",
-};
-const READ = {
-  accessToken: "A1",
-  refreshToken: "R1",
-  tokenType: "Bearer",
-  expiresIn: 1209599,
-  refreshTokenExpiresIn: 7775999,
-  scopes: ["a", "b"],
-};
+const LARGEST = 1024 * 1024;
 
-/** Title, body, what differs from the full answer. */
-const DELIVERED: [string, unknown, Partial<Record<keyof typeof READ, unknown>>][] = [
-  ["the full answer", FULL, {}],
-  ["white space around", `\r\n\t ${JSON.stringify(FULL)} \n\n`, {}],
-  ["a byte order mark", `\uFEFF${JSON.stringify(FULL)}`, {}],
-  ["white space and a byte order mark", ` \n\uFEFF ${JSON.stringify(FULL)}`, {}],
-  ["unknown members", { ...FULL, id_token: "x", nested: { a: [1] } }, {}],
-  ["a null error", { ...FULL, error: null }, {}],
-  ["an empty error", { ...FULL, error: "" }, {}],
-  ["an error besides a token", { ...FULL, error: "odd" }, {}],
-  [
-    "duplicate keys: the last",
-    '{"access_token":"A0","access_token":"A1","expires_in":10}',
-    only({ expiresIn: 10 }),
-  ],
-  ["__proto__", `{"__proto__":{"refresh_token":"EVIL"},"access_token":"A1"}`, only({})],
-  ["nested __proto__", `{"access_token":"A1","x":{"__proto__":{"polluted":true}}}`, only({})],
-  ["constructor", `{"access_token":"A1","constructor":{"prototype":{"polluted":true}}}`, only({})],
-  ["only an access token", { access_token: "A1" }, only({})],
-  ["white space around the tokens", { ...FULL, access_token: " A1\n", refresh_token: "\tR1 " }, {}],
-  ["expires_in null", { ...FULL, expires_in: null }, { expiresIn: null }],
-  ["expires_in as text", { ...FULL, expires_in: "3600" }, { expiresIn: 3600 }],
-  ["expires_in as text with spaces", { ...FULL, expires_in: " 3600 " }, { expiresIn: 3600 }],
-  ["expires_in as float", { ...FULL, expires_in: 3600.5 }, { expiresIn: 3600.5 }],
-  ["expires_in as float text", { ...FULL, expires_in: "3600.5" }, { expiresIn: 3600.5 }],
-  ["expires_in 0", { ...FULL, expires_in: 0 }, { expiresIn: null }],
-  ["expires_in '0'", { ...FULL, expires_in: "0" }, { expiresIn: null }],
-  ["expires_in negative", { ...FULL, expires_in: -1 }, { expiresIn: null }],
-  ["expires_in 1e308", `{"access_token":"A1","expires_in":1e308}`, only({ expiresIn: 1e308 })],
-  ["expires_in overflowing", `{"access_token":"A1","expires_in":1e999}`, only({})],
-  ["expires_in 2^53", { ...FULL, expires_in: 2 ** 53 }, { expiresIn: 2 ** 53 }],
-  ["expires_in NaN as text", { ...FULL, expires_in: "NaN" }, { expiresIn: null }],
-  ["expires_in as date", { ...FULL, expires_in: "2026-12-24T00:00:00Z" }, { expiresIn: null }],
-  ["expires_in as hex text", { ...FULL, expires_in: "0x10" }, { expiresIn: null }],
-  ["expires_in as object", { ...FULL, expires_in: { seconds: 1 } }, { expiresIn: null }],
-  ["expires_in as list", { ...FULL, expires_in: [3600] }, { expiresIn: null }],
-  ["expires_in true", { ...FULL, expires_in: true }, { expiresIn: null }],
-  ["expires as a life", { access_token: "A1", expires: 5184000 }, only({ expiresIn: 5184000 })],
-  ["expires as a moment", { access_token: "A1", expires: 1795435200 }, only({})],
-  ["expires besides expires_in", { access_token: "A1", expires: 5, expires_in: 9 }, only({ expiresIn: 9 })],
-  [
-    "refresh_token_expires_in as text",
-    { ...FULL, refresh_token_expires_in: "60" },
-    { refreshTokenExpiresIn: 60 },
-  ],
-  [
-    "refresh_token_expires_in null",
-    { ...FULL, refresh_token_expires_in: null },
-    { refreshTokenExpiresIn: null },
-  ],
-  [
-    "refresh_expires_in",
-    { access_token: "A1", refresh_expires_in: 1800 },
-    only({ refreshTokenExpiresIn: 1800 }),
-  ],
-  ["refresh_token null", { ...FULL, refresh_token: null }, { refreshToken: null }],
-  ["refresh_token empty", { ...FULL, refresh_token: "" }, { refreshToken: null }],
-  ["refresh_token of white space", { ...FULL, refresh_token: " \n" }, { refreshToken: null }],
-  ["refresh_token as number", { ...FULL, refresh_token: 7 }, { refreshToken: null }],
-  ["refresh_token as object", { ...FULL, refresh_token: {} }, { refreshToken: null }],
-  ["token_type absent", { ...FULL, token_type: undefined }, { tokenType: null }],
-  ["token_type odd", { ...FULL, token_type: "bEaReR" }, { tokenType: "bEaReR" }],
-  ["token_type as number", { ...FULL, token_type: 1 }, { tokenType: null }],
-  [
-    "scope with a stray line break",
-    { ...FULL, scope: "meeting:x_read identity:y\n " },
-    { scopes: ["meeting:x_read", "identity:y"] },
-  ],
-  ["scope as list", { ...FULL, scope: ["a", "b"] }, {}],
-  ["scope as list of lists of words", { ...FULL, scope: ["a b", 7, "c"] }, { scopes: ["a", "b", "c"] }],
-  ["scope with commas", { ...FULL, scope: "a,b, c" }, { scopes: ["a", "b", "c"] }],
-  ["scope twice", { ...FULL, scope: "a b a" }, {}],
-  ["scope empty", { ...FULL, scope: "" }, { scopes: null }],
-  ["scope null", { ...FULL, scope: null }, { scopes: null }],
-  ["scope as object", { ...FULL, scope: { a: 1 } }, { scopes: null }],
-  ["scopes", { access_token: "A1", scopes: ["a", "b"] }, only({ scopes: ["a", "b"] })],
-  [
-    "form encoded",
-    "access_token=A1&expires_in=28800&refresh_token=R1&scope=a+b&token_type=bearer",
-    {
-      expiresIn: 28800,
-      tokenType: "bearer",
-      refreshTokenExpiresIn: null,
-    },
-  ],
-  [
-    "form encoded with escapes",
-    "access_token=A%2F1&scope=a%20b\n",
-    only({ accessToken: "A/1", scopes: ["a", "b"] }),
-  ],
-  ["a space inside the token", { ...FULL, access_token: "A 1" }, { accessToken: "A 1" }],
-];
-
-function only(fields: object) {
-  const none = {
-    refreshToken: null,
-    tokenType: null,
-    expiresIn: null,
-    refreshTokenExpiresIn: null,
-    scopes: null,
-  };
-  return { ...none, ...fields };
+/** An answer as the transport hands it on: no more than 1 MiB of it, unpacked and decoded. */
+function received({ status, headers, body }: WireAnswer): RawAnswer {
+  const bytes = Buffer.from(body);
+  const isCut = bytes.length > LARGEST;
+  return { kind: "answer", status, headers, ...answerText(bytes.subarray(0, LARGEST), headers, isCut) };
 }
+
+/** A provider without a table of its own. */
+const plain: ProviderProfile = { ...webex, id: "plain", refusals: [] };
+
+it("there are as many curated answers as the documentation says, none twice", () => {
+  const all = [...DELIVERIES, ...FAILURES, ...echoes(REFRESH_TOKEN)];
+  expect(all.length).toBeGreaterThanOrEqual(300);
+  expect(REFUSALS.length).toBeGreaterThanOrEqual(60);
+  expect(new Set(all.map(({ title }) => title)).size).toBe(all.length);
+});
 
 describe("tokens delivered", () => {
-  it.each(DELIVERED)("%s", (_title, body, differs) => {
-    const outcome = read(raw(200, body));
-    expect(outcome).toEqual({ kind: "refreshed", answer: { ...READ, ...differs }, serverDate: null });
-  });
-
-  it.each([
-    ["text/html", 200],
-    ["text/plain; charset=utf-16", 200],
-    ["application/json;charset=ISO-8859-1", 201],
-    ["", 203],
-  ])("content type %j with status %i", (type, status) => {
-    expect(read(raw(status, FULL, { "content-type": type })).kind).toBe("refreshed");
+  it.each(DELIVERIES)("$title", (answer) => {
+    const outcome = read(received(answer));
+    expect(outcome).toEqual({ kind: "refreshed", answer: answer.reads, serverDate: null });
+    expect(read(received(answer), "refresh", plain)).toEqual(outcome);
   });
 
   it("reads the server's clock", () => {
@@ -163,428 +58,35 @@ describe("tokens delivered", () => {
   });
 });
 
-const UNREADABLE: [string, string, string][] = [
-  ["empty", "", "is empty"],
-  ["white space", " \n ", "is empty"],
-  ["a web page", "<!DOCTYPE html><html><body>Sign in to Wi-Fi</body></html>", "is a web page"],
-  ["a web page in capitals", "<HTML><p>gateway", "is a web page"],
-  ["cut JSON", JSON.stringify(FULL).slice(0, 40), "is neither"],
-  ["a list", JSON.stringify([FULL]), "is neither"],
-  ["a string", '"A1"', "is neither"],
-  ["null", "null", "is neither"],
-  ["a number", "42", "is neither"],
-  ["NaN", '{"access_token":"A1","expires_in":NaN}', "is neither"],
-  ["two documents", `${JSON.stringify(FULL)}${JSON.stringify(FULL)}`, "is neither"],
-  ["an anti-hijacking prefix", `)]}'\n${JSON.stringify(FULL)}`, "is neither"],
-  ["binary", "\u001f\u008b\b\u0000\u0000", "is neither"],
-  ["an object without token", "{}", "has no access token"],
-  ["the token as number", '{"access_token":1}', "has no access token"],
-  ["the token as object", '{"access_token":{"value":"x"}}', "has no access token"],
-  ["the token null", '{"access_token":null}', "has no access token"],
-  ["the token empty", '{"access_token":""}', "has no access token"],
-  ["the token of white space", '{"access_token":"  "}', "has no access token"],
-  ["the token inherited", '{"__proto__":{"access_token":"EVIL"}}', "has no access token"],
-  ["the token nested", '{"data":{"access_token":"A1"}}', "has no access token"],
-  ["a refresh token alone", '{"refresh_token":"R1"}', "has no access token"],
-  ["a line break inside the token", '{"access_token":"A\\n1"}', "control characters"],
-  ["a zero byte inside the token", '{"access_token":"A\\u00001"}', "control characters"],
-  ["a letter that no token has", '{"access_token":"Aé1"}', "characters that no token has"],
-  ["a wrong decoding inside the token", '{"access_token":"A\uFFFD1"}', "characters that no token has"],
-];
-
-describe("a 2xx that cannot be used leaves it open what happened", () => {
-  it.each(UNREADABLE)("%s", (_title, body, words) => {
-    const outcome = read(raw(200, body));
-    expect(outcome).toMatchObject({ kind: "in_doubt", reason: "unreadable_answer" });
-    expect(outcome).toHaveProperty("detail", expect.stringContaining(words));
+describe("nothing delivered, by the table of each provider", () => {
+  it.each([...FAILURES, ...echoes(REFRESH_TOKEN)])("$title ($request, $status)", (answer) => {
+    const verdicts = [webex, webexGov, plain].map((profile) => {
+      const outcome = read(received(answer), answer.request, profile);
+      const said = JSON.stringify(outcome);
+      expect(said).not.toMatch(/canary/i);
+      expect(said.length).toBeLessThan(2000);
+      return verdictOf(outcome);
+    });
+    expect(verdicts).toEqual([answer.verdict, answer.verdict, answer.standard]);
+    expect(sentenceOf(read(received(answer), answer.request))).toContain(answer.says ?? "");
   });
 
-  it("204, and an answer longer than 1 MiB", () => {
-    expect(read(raw(204, "")).kind).toBe("in_doubt");
-    const outcome = read({ ...raw(200, FULL), truncated: true });
-    expect(outcome).toMatchObject({ kind: "in_doubt", detail: expect.stringContaining("1 MiB") });
-  });
-
-  it("every cut of a good answer", () => {
+  it("a 2xx cut at every byte", () => {
     const body = JSON.stringify(FULL);
     for (let end = 0; end < body.length; end++) {
-      expect(read(raw(200, body.slice(0, end)))).toMatchObject({
-        kind: "in_doubt",
-        reason: "unreadable_answer",
-      });
+      expect(verdictOf(read(raw(200, body.slice(0, end))))).toBe("in_doubt unreadable_answer");
+    }
+  });
+
+  it("a refusal cut at every byte, until the code is there", () => {
+    const body = JSON.stringify(broker("invalid_grant"));
+    for (let end = 0; end < body.length; end++) {
+      expect(verdictOf(read(raw(400, body.slice(0, end))))).toBe("unavailable unrecognised_refusal");
     }
   });
 });
 
-const gateway = (description: string, message = "The request could not be understood by the server.") => ({
-  message,
-  errors: [{ description }],
-  trackingId: "ROUTER_62E068B0-FA5E-01BB-1501-0AFE2B641501",
-});
-const broker = (error: string, error_description?: string) => ({ error, error_description });
-
-/** Title, request, status, body, arm, cause or reason. */
-const REFUSED: [string, Request, number, unknown, RefreshOutcome["kind"], string][] = [
-  // RFC 6749 section 5.2, as it stands.
-  ["invalid_grant", "refresh", 400, broker("invalid_grant"), "grant_rejected", "refresh_token_rejected"],
-  [
-    "invalid_grant for a code",
-    "code",
-    400,
-    broker("invalid_grant"),
-    "grant_rejected",
-    "code_expired_or_used",
-  ],
-  [
-    "invalid_grant for a device",
-    "device",
-    400,
-    broker("invalid_grant"),
-    "grant_rejected",
-    "device_code_rejected",
-  ],
-  [
-    "expired_token for a device",
-    "device",
-    400,
-    broker("expired_token"),
-    "grant_rejected",
-    "device_code_rejected",
-  ],
-  [
-    "invalid_grant with 401",
-    "refresh",
-    401,
-    broker("invalid_grant"),
-    "grant_rejected",
-    "refresh_token_rejected",
-  ],
-  [
-    "invalid_grant with 200",
-    "refresh",
-    200,
-    broker("invalid_grant"),
-    "grant_rejected",
-    "refresh_token_rejected",
-  ],
-  [
-    "ok:false with 200",
-    "refresh",
-    200,
-    { ok: false, error: "invalid_refresh_token" },
-    "grant_rejected",
-    "refresh_token_rejected",
-  ],
-  ["invalid_client", "refresh", 400, broker("invalid_client"), "integration_rejected", "client_secret_wrong"],
-  [
-    "invalid_client with 401",
-    "refresh",
-    401,
-    broker("invalid_client", "Bad credentials"),
-    "integration_rejected",
-    "client_secret_wrong",
-  ],
-  [
-    "invalid_client with 200",
-    "refresh",
-    200,
-    broker("invalid_client"),
-    "integration_rejected",
-    "client_secret_wrong",
-  ],
-  [
-    "unauthorized_client",
-    "refresh",
-    400,
-    broker("unauthorized_client"),
-    "integration_rejected",
-    "client_not_authorized",
-  ],
-  [
-    "unsupported_grant_type",
-    "refresh",
-    400,
-    broker("unsupported_grant_type"),
-    "integration_rejected",
-    "grant_type_not_supported",
-  ],
-  ["invalid_scope", "code", 400, broker("invalid_scope"), "integration_rejected", "scope_rejected"],
-  [
-    "access_denied for a refresh",
-    "refresh",
-    400,
-    broker("access_denied"),
-    "unavailable",
-    "unrecognised_refusal",
-  ],
-  ["access_denied", "device", 400, broker("access_denied"), "grant_rejected", "consent_denied"],
-  [
-    "a nested error",
-    "refresh",
-    400,
-    { error: { code: "invalid_grant", message: "no" } },
-    "grant_rejected",
-    "refresh_token_rejected",
-  ],
-  [
-    "a form",
-    "refresh",
-    400,
-    "error=invalid_grant&error_description=no+more",
-    "grant_rejected",
-    "refresh_token_rejected",
-  ],
-  // Webex: the identity broker's shape and the gateway's.
-  [
-    "a code used",
-    "code",
-    400,
-    broker("invalid_grant", "The authorization code has been used already."),
-    "grant_rejected",
-    "code_expired_or_used",
-  ],
-  [
-    "a code expired, gateway",
-    "code",
-    400,
-    gateway("The authorization code has expired."),
-    "grant_rejected",
-    "code_expired_or_used",
-  ],
-  [
-    "a code unknown, message alone",
-    "code",
-    400,
-    { message: "Invalid authorization code", trackingId: "X" },
-    "grant_rejected",
-    "code_expired_or_used",
-  ],
-  [
-    "another redirect URI",
-    "code",
-    400,
-    broker("invalid_grant", "redirect_uri does not match"),
-    "integration_rejected",
-    "redirect_uri_mismatch",
-  ],
-  [
-    "another redirect URI, gateway",
-    "code",
-    400,
-    gateway("Redirect URI mismatch"),
-    "integration_rejected",
-    "redirect_uri_mismatch",
-  ],
-  [
-    "device redirects",
-    "device",
-    400,
-    gateway("redirect_uri is not registered"),
-    "integration_rejected",
-    "device_redirects_missing",
-  ],
-  [
-    "another verifier",
-    "code",
-    400,
-    broker("invalid_grant", "code_verifier does not match"),
-    "grant_rejected",
-    "code_verifier_wrong",
-  ],
-  [
-    "another verifier, gateway",
-    "code",
-    400,
-    gateway("PKCE verification failed"),
-    "grant_rejected",
-    "code_verifier_wrong",
-  ],
-  [
-    "no secret",
-    "code",
-    400,
-    gateway("client_secret cannot be null or empty"),
-    "integration_rejected",
-    "client_secret_missing",
-  ],
-  [
-    "no secret, broker",
-    "refresh",
-    401,
-    broker("invalid_client", "client_secret cannot be null or empty"),
-    "integration_rejected",
-    "client_secret_missing",
-  ],
-  [
-    "unknown client id",
-    "device",
-    400,
-    gateway("Client Id is invalid"),
-    "integration_rejected",
-    "client_id_unknown",
-  ],
-  [
-    "wrong secret, gateway",
-    "refresh",
-    401,
-    gateway("Invalid client credentials"),
-    "integration_rejected",
-    "client_secret_wrong",
-  ],
-  ["401 without a word", "refresh", 401, "", "integration_rejected", "not_authenticated"],
-  ["401 with HTML", "refresh", 401, "<html>no</html>", "integration_rejected", "not_authenticated"],
-  [
-    "the token of another client",
-    "refresh",
-    400,
-    broker("unauthorized_client", "The token was not issued to this client."),
-    "integration_rejected",
-    "token_of_other_client",
-  ],
-  [
-    "a scope",
-    "code",
-    400,
-    gateway("The requested scope is invalid."),
-    "integration_rejected",
-    "scope_rejected",
-  ],
-  [
-    "a refresh token expired",
-    "refresh",
-    400,
-    broker("invalid_grant", "The refresh token has expired."),
-    "grant_rejected",
-    "refresh_token_expired",
-  ],
-  [
-    "a refresh token revoked, gateway",
-    "refresh",
-    400,
-    gateway("invalid_grant: The refresh token was revoked."),
-    "grant_rejected",
-    "refresh_token_rejected",
-  ],
-  [
-    "a refresh token, errors as words",
-    "refresh",
-    400,
-    { message: "bad", errors: ["Invalid refresh_token"] },
-    "grant_rejected",
-    "refresh_token_rejected",
-  ],
-  [
-    "consent withdrawn",
-    "refresh",
-    400,
-    gateway("The authorization was revoked by the user."),
-    "grant_rejected",
-    "refresh_token_rejected",
-  ],
-  [
-    "a user deactivated",
-    "refresh",
-    400,
-    broker("invalid_grant", "The user is deactivated."),
-    "grant_rejected",
-    "user_deactivated",
-  ],
-  [
-    "policy",
-    "refresh",
-    403,
-    gateway("Your administrator denied access to the integration."),
-    "integration_rejected",
-    "organisation_policy",
-  ],
-  ["750 tokens", "refresh", 400, broker("tokenlimit_reached"), "unavailable", "unavailable"],
-  ["750 tokens, gateway", "code", 400, gateway("tokenlimit_reached"), "unavailable", "unavailable"],
-  // Not now.
-  ["429 with HTML", "refresh", 429, "<html>slow</html>", "unavailable", "rate_limited"],
-  ["429 without a word", "refresh", 429, "", "unavailable", "rate_limited"],
-  ["429 with invalid_grant", "refresh", 429, broker("invalid_grant"), "unavailable", "rate_limited"],
-  ["slow_down", "device", 400, broker("slow_down"), "unavailable", "rate_limited"],
-  ["503", "refresh", 503, "busy", "unavailable", "unavailable"],
-  ["503 with server_error", "refresh", 503, broker("server_error"), "unavailable", "unavailable"],
-  ["408", "refresh", 408, "", "unavailable", "unavailable"],
-  ["421", "refresh", 421, "", "unavailable", "unavailable"],
-  ["423", "refresh", 423, "", "unavailable", "unavailable"],
-  ["425", "refresh", 425, "", "unavailable", "unavailable"],
-  [
-    "temporarily_unavailable",
-    "refresh",
-    400,
-    broker("temporarily_unavailable"),
-    "unavailable",
-    "unavailable",
-  ],
-  [
-    "temporarily_unavailable with 500",
-    "refresh",
-    500,
-    broker("temporarily_unavailable"),
-    "unavailable",
-    "unavailable",
-  ],
-  [
-    "temporarily_unavailable with 200",
-    "refresh",
-    200,
-    broker("temporarily_unavailable"),
-    "unavailable",
-    "unavailable",
-  ],
-  ["301", "refresh", 301, "", "unavailable", "unavailable"],
-  ["302 to a sign-in page", "refresh", 302, "<html>", "unavailable", "unavailable"],
-  ["307", "refresh", 307, "", "unavailable", "unavailable"],
-  ["308", "refresh", 308, JSON.stringify(FULL), "unavailable", "unavailable"],
-  // It may have been done.
-  ["500", "refresh", 500, "oops", "in_doubt", "server_error"],
-  ["500 with invalid_grant", "refresh", 500, broker("invalid_grant"), "in_doubt", "server_error"],
-  ["500 with tokens", "refresh", 500, FULL, "in_doubt", "server_error"],
-  ["502", "refresh", 502, "<html>Bad gateway</html>", "in_doubt", "server_error"],
-  ["504", "refresh", 504, "", "in_doubt", "server_error"],
-  ["501", "refresh", 501, "", "in_doubt", "server_error"],
-  ["599", "refresh", 599, "", "in_doubt", "server_error"],
-  ["server_error with 400", "refresh", 400, broker("server_error"), "in_doubt", "server_error"],
-  ["server_error with 200", "refresh", 200, broker("server_error"), "in_doubt", "server_error"],
-  // Not understood: nothing is declared dead for it.
-  ["400 without a word", "refresh", 400, "", "unavailable", "unrecognised_refusal"],
-  ["400 with HTML", "refresh", 400, "<html>400</html>", "unavailable", "unrecognised_refusal"],
-  ["400 malformed", "refresh", 400, gateway("malformed syntax"), "unavailable", "unrecognised_refusal"],
-  [
-    "invalid_request",
-    "refresh",
-    400,
-    broker("invalid_request", "Something"),
-    "unavailable",
-    "unrecognised_refusal",
-  ],
-  ["an unknown code", "refresh", 400, broker("weather"), "unavailable", "unrecognised_refusal"],
-  ["an unknown code with 200", "refresh", 200, broker("weather"), "unavailable", "unrecognised_refusal"],
-  ["403 of a firewall", "refresh", 403, "<html>Access Denied</html>", "unavailable", "unrecognised_refusal"],
-  ["404", "refresh", 404, "", "unavailable", "unrecognised_refusal"],
-  ["405", "refresh", 405, "", "unavailable", "unrecognised_refusal"],
-  ["415", "refresh", 415, "", "unavailable", "unrecognised_refusal"],
-  ["418", "refresh", 418, "{}", "unavailable", "unrecognised_refusal"],
-  ["a list", "refresh", 400, [broker("invalid_grant")], "unavailable", "unrecognised_refusal"],
-  [
-    "an inherited code",
-    "refresh",
-    400,
-    '{"__proto__":{"error":"invalid_grant"}}',
-    "unavailable",
-    "unrecognised_refusal",
-  ],
-];
-
 describe("refusals and failures", () => {
-  it.each(REFUSED)("%s (%s, %i)", (_title, request, status, body, kind, word) => {
-    const outcome = read(raw(status, body), request);
-    expect(outcome.kind).toBe(kind);
-    expect(wordOf(outcome)).toBe(word);
-  });
-
   it("brings the provider's words, its code and the tracking id along", () => {
     const outcome = read(raw(400, gateway("Redirect URI mismatch", "Bad.")), "code");
     expect(outcome).toMatchObject({
@@ -631,11 +133,16 @@ describe("refusals and failures", () => {
   });
 });
 
-function wordOf(outcome: RefreshOutcome): string {
+function verdictOf(outcome: RefreshOutcome): string {
+  if (outcome.kind === "refreshed") return "refreshed";
+  const isOurWord = outcome.kind === "unavailable" || outcome.kind === "in_doubt";
+  return `${outcome.kind} ${isOurWord ? outcome.reason : outcome.refusal.cause}`;
+}
+
+function sentenceOf(outcome: RefreshOutcome): string {
   if (outcome.kind === "refreshed") return "";
-  return outcome.kind === "unavailable" || outcome.kind === "in_doubt"
-    ? outcome.reason
-    : outcome.refusal.cause;
+  const refusal = "refusal" in outcome ? outcome.refusal : null;
+  return refusal?.message ?? ("detail" in outcome ? outcome.detail : "");
 }
 
 describe("without an answer", () => {
@@ -688,6 +195,14 @@ describe("secrets do not come back", () => {
       raw(400, broker("invalid_request", `token ${REFRESH_TOKEN.slice(0, 14)}... unknown`)),
     );
     expect(JSON.stringify(outcome)).not.toContain("canary");
+  });
+
+  it("nor one of a megabyte, however often pieces of it stand in the text", { timeout: 20_000 }, () => {
+    const secret = Array.from({ length: 60_000 }, (_, i) => `canary${i.toString(36)}-`).join("");
+    const text = Array.from({ length: 40 }, (_, i) => secret.slice(i * 1000, i * 1000 + 40)).join(" ");
+    const body = JSON.stringify(broker("weather", text));
+    const reading = { profile: webex, request: "refresh", now: NOW, secrets: [secret] } as const;
+    expect(JSON.stringify(readTokenAnswer(raw(400, body), reading))).not.toContain("canary");
   });
 
   it("nor a token that was never ours", () => {

@@ -1,5 +1,6 @@
 import { type Socket, connect as connectTo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
+import { Worker } from "node:worker_threads";
 import { afterEach, describe, expect, it } from "vitest";
 import type { OutgoingRequest } from "../../src/oauth/send.ts";
 import { createTransport, type Transport, type TransportOptions } from "../../src/oauth/transport.ts";
@@ -39,6 +40,29 @@ describe("answers", () => {
       body: `refresh_token=${SECRET}`,
     });
     expect(seen?.headers["accept-encoding"]).toBe("identity");
+  });
+
+  it("reads what came while the process was stopped, though its time is over", async () => {
+    // In a thread of its own: it answers while this one stands still.
+    const other = new Worker(
+      `const server = require("node:http").createServer((request, response) => {
+         request.resume().on("end", () => response.end('{"access_token":"a"}'));
+       });
+       server.listen(0, "127.0.0.1", () => require("node:worker_threads").parentPort.postMessage(server.address().port));`,
+      { eval: true },
+    );
+    const port = await new Promise<number>((resolve) => void other.once("message", resolve));
+    const standStill = (): void => {
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1500);
+    };
+    const mayStillSend = (): boolean => {
+      setImmediate(standStill);
+      return true;
+    };
+    const request = post(`http://127.0.0.1:${port}/`, { timeout: 300, mayStillSend });
+    const result = await transport().send(request);
+    await other.terminate();
+    expect(result).toMatchObject({ kind: "answer", status: 200 });
   });
 
   it("uses a connection again", async () => {

@@ -96,3 +96,37 @@ test(
     }
   },
 );
+
+const DUE = 20;
+
+test(
+  `twelve keepers do what is due at the same moment, ${DUE} grants: exactly ${DUE} refreshes`,
+  { timeout: 600_000 },
+  async () => {
+    const here = await begin({ rotation: "strict" });
+    const { emulator } = here;
+    const watch = watchRefreshes(emulator);
+    const first = new Map<string, string>();
+    for (let n = 1; n <= DUE; n++) first.set(`due-${n}`, await here.expiredGrant(`due-${n}`));
+    const ended = await Promise.all(
+      Array.from({ length: PROCESSES }, () => here.run(["run", "--once", "--json"]).ended),
+    );
+    expect(ended.map(({ code }) => code)).toEqual(ended.map(() => 0));
+    expect(watch.total()).toBe(DUE);
+    for (const [name, refreshToken] of first) {
+      const family = familyOf(emulator.ledger(), refreshToken);
+      expect(presentations(family).map(({ verdict }) => verdict)).toEqual(["accepted"]);
+      expect(worth(family, await here.storedRefreshToken(name))).toBe("good");
+      const together = watch.together(presentations(family)[0]?.masked ?? "");
+      const events = await here.events(name);
+      const evidence = { ledger: emulator.ledger(), firstRefreshToken: refreshToken, events, together };
+      expect(brokenInvariants(evidence)).toEqual([]);
+      expect(await here.grant(name)).toMatchObject({ generation: 2, leaseOwner: null });
+    }
+    // Each has left: whoever comes next has the provider's whole budget.
+    const { ports } = here.keeper;
+    const { keepers } = await ports.store.beat({ id: "next", startedAt: 0, now: ports.clock.now() });
+    expect(keepers).toEqual(["next"]);
+    expect(here.integrity()).toBe("ok");
+  },
+);

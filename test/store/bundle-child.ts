@@ -17,7 +17,7 @@ export async function bundleChild(entry: string): Promise<string> {
   const bundle = await rolldown({
     cwd: ROOT,
     input: { child: entry },
-    external: [/^@photostructure\/sqlite/, /^node:/],
+    external: [/^@photostructure\/sqlite/, /^pg-native$/, /^node:/],
     platform: "node",
   });
   await bundle.write({ dir: folder, format: "esm", entryFileNames: "[name].mjs" });

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { expect, test } from "vitest";
-import { hasEnded, processIdentity } from "../../src/store/process-identity.ts";
+import { hasEnded, keeperIdentity, processIdentity } from "../../src/store/process-identity.ts";
 
 test("a running process has not ended, a killed one has", async () => {
   const child = spawn(process.execPath, ["-e", "setInterval(() => {}, 1000)"]);
@@ -20,6 +20,13 @@ test("a running process has not ended, a killed one has", async () => {
 test("a number that came again is another process", () => {
   const parts = processIdentity().split("/");
   expect(hasEnded([...parts.slice(0, -1), "1"].join("/"))).toBe(true);
+});
+
+test("two keepers of one process are two owners, and both run while it does", () => {
+  const names = [keeperIdentity(), keeperIdentity()];
+  expect(new Set(names).size).toBe(2);
+  expect(names.map(hasEnded)).toEqual([false, false]);
+  expect(hasEnded(`${processIdentity(process.pid).replace(/\d+$/, "1")}#2`)).toBe(true);
 });
 
 test("of other machines, boots and namespaces nothing is certain", () => {

@@ -3,6 +3,7 @@ import type { EventDraft } from "../../src/core/events.ts";
 import type { Grant } from "../../src/core/grant.ts";
 import type { Integration } from "../../src/core/integration.ts";
 import type { Sealed } from "../../src/core/sealed.ts";
+import type { Claim } from "../../src/keeper/ports.ts";
 
 /** When samples were made. */
 export const AT = Date.UTC(2026, 10, 23, 12);
@@ -33,6 +34,7 @@ export function aGrant(changes: Partial<Grant> = {}): Grant {
     integrationId: "i1",
     state: "active",
     cause: null,
+    suspension: null,
     account: { id: "p1", displayName: "Ö \u{1f511} 'quoted'", email: "a@example.com", orgId: null },
     requestedScopes: ["a", "b"],
     scopes: ["a"],
@@ -96,6 +98,22 @@ export function aRequest(changes: Partial<AuthorizationRequest> = {}): Authoriza
     createdAt: AT,
     expiresAt: AT + 600_000,
     usedAt: null,
+    ...changes,
+  };
+}
+
+/** A claim of a grant as `aGrant` makes it. */
+export function aClaim(changes: Partial<Claim> = {}): Claim {
+  return {
+    id: "g1",
+    owner: "a",
+    now: AT,
+    lease: 90_000,
+    generation: 1,
+    fence: 12,
+    takeOverFrom: null,
+    dueAgainAt: AT + 90_000,
+    events: [],
     ...changes,
   };
 }

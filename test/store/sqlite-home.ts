@@ -13,6 +13,10 @@ export const clock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
   sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+  alarm: (ms, work) => {
+    const timer = setTimeout(work, ms);
+    return () => clearTimeout(timer);
+  },
 };
 
 export const random: Random = { fraction: () => Math.random(), bytes: (length) => randomBytes(length) };
@@ -49,6 +53,14 @@ export async function sqliteUnderTest(driver: "auto" | "bundled"): Promise<Store
         consumer,
       ]),
     parked: () => count("select count(*) as n from parked_token_sets"),
+    damage: async (statement) => {
+      await connect().write(({ query }) => query(statement));
+    },
+    passLeases: async (ms) => {
+      await connect().write(({ query }) =>
+        query("update grants set lease_expires_at = lease_expires_at - $1", [ms]),
+      );
+    },
     end: async () => {
       for (const one of databases) await one.close();
       remove();

@@ -241,7 +241,10 @@ describe("databases that are not ours to use", () => {
     await expect(prepareSchema(cut, () => "x")).rejects.toThrow("cut");
     const tables = await database.read(({ query }) => query("select name from sqlite_master"));
     expect(tables).toEqual([]);
-    expect(await prepareSchema(database, () => "y")).toMatchObject({ schemaVersion: 1, instanceId: "y" });
+    expect(await prepareSchema(database, () => "y")).toMatchObject({
+      schemaVersion: SCHEMA_VERSION,
+      instanceId: "y",
+    });
     expect(MIGRATIONS).toHaveLength(SCHEMA_VERSION);
   });
 
@@ -260,7 +263,11 @@ test("files are 0600 and directories 0700 under umask 000", async () => {
     const database = connect();
     await prepareSchema(database, () => "x");
     const spool = createFileSpool(join(home.path, "spool"), createSealer(random.bytes(32)), () => 1);
-    await spool.put({ id: "a", write: { id: "g", expect: { generation: 1 }, change: {}, events: [] } });
+    await spool.put({
+      id: "a",
+      kind: "save",
+      write: { id: "g", expect: { generation: 1 }, change: {}, events: [] },
+    });
     const modeOf = (path: string) => (statSync(path).mode & 0o777).toString(8);
     for (const path of [
       file,

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { standingOf } from "../../src/core/grant.ts";
 import type { Store } from "../../src/keeper/ports.ts";
-import { aGrant, anEvent, anIntegration, aRequest, AT } from "./samples.ts";
+import { aClaim, aGrant, anEvent, anIntegration, aRequest, AT } from "./samples.ts";
 
 /** A fresh, empty store of some database, and more connections to the same. */
 export interface StoreUnderTest {
@@ -12,6 +12,10 @@ export interface StoreUnderTest {
   /** How often a grant's generation was handed to a consumer, from the table itself. */
   readonly handOuts: (grantId: string, generation: number, consumer: string) => Promise<number>;
   readonly parked: () => Promise<number>;
+  /** Moves the end of every lease this much nearer, as time on the database's clock would. */
+  readonly passLeases: (ms: number) => Promise<void>;
+  /** A statement that the store itself would never make. */
+  readonly damage: (statement: string) => Promise<void>;
   readonly end: () => Promise<void>;
 }
 
@@ -76,9 +80,10 @@ export function storeContract(name: string, makeStore: () => Promise<StoreUnderT
       test("an incident comes and goes without touching the registration", async () => {
         await store.addIntegration(anIntegration(), anEvent({ type: "integration_added" }));
         const incident = { cause: "x", message: "m", remedy: "r", since: AT, probedAt: AT };
-        await store.setIncident("i1", incident, [anEvent({ type: "integration_rejected" })]);
+        const events = [anEvent({ type: "integration_rejected" })];
+        await store.setIncident({ integrationId: "i1", incident, events });
         expect(await store.integration("recorder")).toEqual(anIntegration({ incident }));
-        await store.setIncident("i1", null, []);
+        await store.setIncident({ integrationId: "i1", incident: null, events: [] });
         expect(await store.integration("recorder")).toEqual(anIntegration());
         expect(await typesOf()).toEqual(["integration_added", "integration_rejected"]);
       });
@@ -126,6 +131,15 @@ export function storeContract(name: string, makeStore: () => Promise<StoreUnderT
         expect(await store.grants()).toEqual([empty, grant]);
         expect(await store.grant("nobody")).toBeNull();
         expect(await store.grantById("nobody")).toBeNull();
+      });
+
+      test("with a damaged document are read without it, and keep no other from its turn", async () => {
+        await withGrant({ nextAttemptAt: 1 });
+        await store.addGrant(aGrant({ id: "g2", name: "other", nextAttemptAt: 2 }), []);
+        await under.damage("update grants set scopes = '[\"a', last_error = '{' where id = 'g1'");
+        expect(await store.grant("meetings")).toMatchObject({ scopes: [], lastError: null, generation: 1 });
+        const due = await store.due({ now: 10, limit: 10, except: [] });
+        expect(due.map(({ id }) => id).toSorted()).toEqual(["g1", "g2"]);
       });
 
       test("how they stand is told without reading them whole, in order of names", async () => {
@@ -226,7 +240,7 @@ export function storeContract(name: string, makeStore: () => Promise<StoreUnderT
 
       test("fencing out ends every lease, and what its holder brings afterwards changes nothing", async () => {
         await withGrant({ leaseFence: 0 });
-        const held = await store.claim(claimBy("a"));
+        const held = await store.claim(aClaim({ fence: 0 }));
         const consent = {
           id: "g1",
           expect: { generation: 1 },
@@ -284,12 +298,13 @@ export function storeContract(name: string, makeStore: () => Promise<StoreUnderT
     describe("claims", () => {
       test("take the lease, count the fence and the presentation, and say so in the row", async () => {
         const grant = await withGrant();
-        const claimed = await store.claim(claimBy("a"));
+        const claimed = await store.claim(aClaim());
         expect(claimed).toEqual({
           ...grant,
           leaseOwner: "a",
           leaseFence: 13,
-          leaseExpiresAt: AT + 90_000,
+          leaseExpiresAt: expect.any(Number),
+          nextAttemptAt: AT + 90_000,
           presentations: 10,
           refreshStatus: "in_flight",
           lastAttemptAt: AT,
@@ -299,11 +314,16 @@ export function storeContract(name: string, makeStore: () => Promise<StoreUnderT
 
       test("one at a time, until the lease runs out", async () => {
         await withGrant();
-        expect(await store.claim(claimBy("a"))).not.toBeNull();
-        expect(await store.claim(claimBy("b"))).toBeNull();
-        expect(await store.claim(claimBy("a"))).toBeNull();
-        expect(await store.claim({ ...claimBy("b"), now: AT + 89_999 })).toBeNull();
-        expect(await store.claim({ ...claimBy("b"), now: AT + 90_000 })).toMatchObject({
+        expect(await store.claim(aClaim())).not.toBeNull();
+        for (const owner of ["a", "b"]) {
+          expect(await store.claim(aClaim({ owner, fence: 13 }))).toBeNull();
+        }
+        await under.passLeases(60_000);
+        expect(await store.claim(aClaim({ owner: "b", fence: 13 }))).toBeNull();
+        await under.passLeases(30_000);
+        // Who has seen an older row does not know what was tried since.
+        expect(await store.claim(aClaim({ owner: "b", fence: 12 }))).toBeNull();
+        expect(await store.claim(aClaim({ owner: "b", fence: 13 }))).toMatchObject({
           leaseOwner: "b",
           leaseFence: 14,
           presentations: 11,
@@ -312,25 +332,28 @@ export function storeContract(name: string, makeStore: () => Promise<StoreUnderT
 
       test("are taken over from an owner known to have ended, and from no other", async () => {
         await withGrant();
-        await store.claim(claimBy("a"));
-        expect(await store.claim({ ...claimBy("b"), takeOverFrom: "c" })).toBeNull();
-        expect(await store.claim({ ...claimBy("b"), takeOverFrom: "a" })).toMatchObject({ leaseOwner: "b" });
+        await store.claim(aClaim());
+        const next = { owner: "b", fence: 13 };
+        expect(await store.claim(aClaim({ ...next, takeOverFrom: "c" }))).toBeNull();
+        expect(await store.claim(aClaim({ ...next, takeOverFrom: "a" }))).toMatchObject({ leaseOwner: "b" });
         // The one who came later than that is told no: the owner is another by now.
-        expect(await store.claim({ ...claimBy("c"), takeOverFrom: "a" })).toBeNull();
+        expect(await store.claim(aClaim({ owner: "c", fence: 14, takeOverFrom: "a" }))).toBeNull();
       });
 
       test("of ten at once one is granted", async () => {
         await withGrant();
         const stores = await Promise.all([under.another(), under.another()]);
-        const all = Array.from({ length: 10 }, (_, i) => (stores[i % 2] ?? store).claim(claimBy(`o${i}`)));
+        const all = Array.from({ length: 10 }, (_, i) =>
+          (stores[i % 2] ?? store).claim(aClaim({ owner: `o${i}` })),
+        );
         expect((await Promise.all(all)).filter((one) => one !== null)).toHaveLength(1);
         expect(await store.grant("meetings")).toMatchObject({ leaseFence: 13, presentations: 10 });
       });
 
       test("are refused on another generation, without a refresh token, and while the grant is held", async () => {
         await withGrant();
-        expect(await store.claim({ ...claimBy("a"), generation: 0 })).toBeNull();
-        expect(await store.claim({ ...claimBy("a"), id: "g0" })).toBeNull();
+        expect(await store.claim(aClaim({ generation: 0 }))).toBeNull();
+        expect(await store.claim(aClaim({ id: "g0" }))).toBeNull();
         for (const [i, changes] of (
           [
             { state: "pending" },
@@ -340,16 +363,17 @@ export function storeContract(name: string, makeStore: () => Promise<StoreUnderT
           ] as const
         ).entries()) {
           await store.addGrant(aGrant({ id: `h${i}`, name: `h${i}`, ...changes }), []);
-          expect(await store.claim({ ...claimBy("a"), id: `h${i}` })).toBeNull();
+          expect(await store.claim(aClaim({ id: `h${i}` }))).toBeNull();
         }
         await store.addGrant(aGrant({ id: "d", name: "d", state: "reauthorization_required" }), []);
-        expect(await store.claim({ ...claimBy("a"), id: "d" })).not.toBeNull();
+        expect(await store.claim(aClaim({ id: "d" }))).not.toBeNull();
       });
 
       test("a save under the fence of an earlier holder changes nothing", async () => {
         await withGrant();
-        const first = await store.claim(claimBy("a"));
-        const second = await store.claim({ ...claimBy("b"), now: AT + 90_000 });
+        const first = await store.claim(aClaim());
+        await under.passLeases(90_000);
+        const second = await store.claim(aClaim({ owner: "b", fence: 13 }));
         const save = (leaseFence: number, generation: number) =>
           store.changeGrant({
             id: "g1",
@@ -490,10 +514,6 @@ export function storeContract(name: string, makeStore: () => Promise<StoreUnderT
       expect(await (await under.another()).grant("meetings")).toEqual(grant);
     });
   });
-}
-
-function claimBy(owner: string) {
-  return { id: "g1", owner, now: AT, lease: 90_000, generation: 1, takeOverFrom: null };
 }
 
 function handOut(consumer: string) {

@@ -1,9 +1,12 @@
 import type { Command } from "commander";
+import { GrantkeeperError } from "../../core/errors.ts";
 import { tokenDocument } from "../../core/grant.ts";
 import { refreshNow } from "../../keeper/manage.ts";
+import { type AfterRejection, replaceRejected } from "../../keeper/rejected-token.ts";
 import {
   type CommonOptions,
   defineCommand,
+  notice,
   present,
   type Session,
   withKeeper,
@@ -11,24 +14,49 @@ import {
 } from "../command.ts";
 import { moment, timeLeft } from "../wording.ts";
 
-/** `refresh NAME`: at once, whatever the schedule says. */
+interface Options extends CommonOptions {
+  readonly ifFingerprint?: string;
+}
+
+/** `refresh NAME`: at once, whatever the schedule says; of a rejected token, once for all who report it. */
 export function defineRefresh(program: Command, session: Session): void {
   const command = defineCommand(program, {
     usage: "refresh <name>",
     summary: "refresh a grant at once, whatever its schedule or a back-off says",
-    examples: ["grantkeeper refresh meetings"],
-  });
-  withVerbose(command).action((name: string, options: CommonOptions) =>
+    examples: [
+      "grantkeeper refresh meetings",
+      "grantkeeper refresh meetings --if-fingerprint 0f1e2d3c4b5a6978",
+    ],
+    notes: [
+      "With --if-fingerprint it is a program's word that this token was rejected: sent once, however many",
+      "say so, not at all where the token is another one by now, and at most twice a minute.",
+    ].join("\n"),
+  }).option("--if-fingerprint <fingerprint>", "only while this is the fingerprint of the access token");
+  withVerbose(command).action((name: string, options: Options) =>
     withKeeper(session, options, async ({ keeper }) => {
       const { ports } = keeper;
-      const grant = await refreshNow(ports, name);
+      const { ifFingerprint } = options;
+      const { grant, warning, isNew }: AfterRejection =
+        ifFingerprint === undefined
+          ? { grant: await refreshNow(ports, name), warning: null, isNew: true }
+          : await replaceRejected(ports, name, fingerprintFrom(ifFingerprint));
       const now = ports.clock.now();
       // The token document without the token: printing that is what `token` is for.
-      const { access_token: _secret, ...document } = tokenDocument(grant, "", null, now);
+      const { access_token: _secret, ...document } = tokenDocument(grant, "", warning, now);
+      if (warning !== null && options.json !== true) notice(session, [warning], "Warning");
       present(session, options, document, () => {
         const until = `${moment(grant.accessExpiresAt)} (${timeLeft(grant.accessExpiresAt, now)} left)`;
-        return `Refreshed ${name}: generation ${grant.generation}, access token until ${until}.`;
+        const verb = isNew ? "Refreshed" : "Not refreshed";
+        return `${verb} ${name}: generation ${grant.generation}, access token until ${until}.`;
       });
     }),
   );
+}
+
+/** 16 hex digits, as `status` and every document show them. */
+function fingerprintFrom(text: string): string {
+  if (/^[0-9a-f]{16}$/i.test(text)) return text;
+  throw new GrantkeeperError("invalid_request", "--if-fingerprint takes 16 hex digits.", {
+    remedy: "See the fingerprint of the access token with: grantkeeper status NAME --json.",
+  });
 }

@@ -1,0 +1,111 @@
+import type { Command } from "commander";
+import { type Environment } from "../../config.ts";
+import { errorDocument } from "../../core/errors.ts";
+import type { Grant } from "../../core/grant.ts";
+import { keepAlive } from "../../keeper/run.ts";
+import type { TickReport } from "../../keeper/scheduler.ts";
+import { openKeeper } from "../../open.ts";
+import { type CommonOptions, defineCommand, present, type Session } from "../command.ts";
+import { eventTeller, hanging, timeOfLine } from "../event-lines.ts";
+import { failpointFrom } from "../failpoint.ts";
+import { heldNotice } from "../held-notice.ts";
+import { tell } from "../io.ts";
+
+interface Options extends CommonOptions {
+  readonly once?: boolean;
+}
+
+/** `run`: the scheduler without the service. */
+export function defineRun(program: Command, session: Session): void {
+  defineCommand(program, {
+    usage: "run",
+    summary: "keep every grant alive: refresh what is due until it is stopped",
+    examples: ["grantkeeper run", "grantkeeper run --once"],
+    notes: [
+      "Looks every 15 seconds for what is due, says on stderr what happens, and ends at Ctrl-C or SIGTERM",
+      "when every answer that is under way has been saved. Any number may run on one store.",
+    ].join("\n"),
+  })
+    .option("--once", "do what is due now, and end: for cron")
+    .action((options: Options) => run(session, options));
+}
+
+async function run(session: Session, options: Options): Promise<void> {
+  const { io } = session;
+  const stop = stopOnSignal(session);
+  const keeper = await openForRun(session, io.env);
+  const { ports } = keeper;
+  const totals = { ticks: 0, started: 0, spooled: 0, failures: 0 };
+  const onError = (error: unknown, grant: Grant | null): void => {
+    totals.failures++;
+    const { code, message } = errorDocument(error).error;
+    tell(
+      io,
+      hanging(
+        `${timeOfLine(ports.clock.now())} ${code}${grant === null ? "" : ` ${grant.name}`}: ${message}`,
+      ),
+    );
+  };
+  try {
+    const tellEvents = await eventTeller(io, ports.store);
+    const onTick = async (report: TickReport): Promise<void> => {
+      const isQuiet = options.once === true && report.started + report.relieved === 0;
+      if (totals.ticks === 0 && !isQuiet) tell(io, readyLine(options, report));
+      totals.ticks++;
+      totals.started += report.started + report.relieved;
+      totals.spooled += report.spooled;
+      await tellEvents();
+    };
+    const { identity } = keeper;
+    await keepAlive(ports, {
+      signal: stop.signal,
+      once: options.once === true,
+      onTick,
+      onSettled: tellEvents,
+      onError,
+      identity,
+    });
+    // Everything is saved: that it cannot be told, as when the store is away just now, is no failure of the run.
+    await tellEvents().catch((error: unknown) => onError(error, null));
+    const word = stop.signal.aborted ? "Stopped" : "Done";
+    present(session, options, totals, () => `${word}. Refreshes begun: ${totals.started}.`);
+  } finally {
+    stop.end();
+    await keeper.close();
+  }
+}
+
+function openForRun({ io }: Session, env: Environment) {
+  return openKeeper(env, {
+    failpoint: failpointFrom(io.env),
+    actor: "scheduler",
+    listens: true,
+    onHeld: heldNotice(io),
+  });
+}
+
+function readyLine({ once }: Options, { started, relieved, hasMore }: TickReport): string {
+  const count = started + relieved;
+  const many = hasMore ? `${count} and more are due` : `${count} are due`;
+  if (once === true) return count === 1 ? "1 grant is due." : `${many.replace(" are", " grants are")}.`;
+  return `Ready: keeping grants alive; ${count === 1 ? "1 is due" : many} now. Stop with Ctrl-C.`;
+}
+
+/** The first signal stops in order, the second at once. */
+function stopOnSignal({ io }: Session): { signal: AbortSignal; end: () => void } {
+  const controller = new AbortController();
+  const onSignal = (): void => {
+    if (controller.signal.aborted) process.exit(130);
+    tell(io, "Stopping: waiting for answers that are under way.");
+    controller.abort();
+  };
+  process.on("SIGINT", onSignal);
+  process.on("SIGTERM", onSignal);
+  return {
+    signal: controller.signal,
+    end: () => {
+      process.off("SIGINT", onSignal);
+      process.off("SIGTERM", onSignal);
+    },
+  };
+}

@@ -1,0 +1,125 @@
+import { gzipSync } from "node:zlib";
+import { FULL, fullText, unusable } from "./answer.ts";
+
+const MIB = 1024 * 1024;
+const PACKED = gzipSync(fullText());
+const html = { headers: { "content-type": "text/html" } };
+
+/** A 2xx that brings no token and no refusal: whether the provider acted is not known. */
+export const UNUSABLE = [
+  unusable("empty", "", "is empty"),
+  unusable("204", "", "is empty", { status: 204 }),
+  unusable("205", "", "is empty", { status: 205 }),
+  unusable("white space", " \n ", "is empty"),
+  unusable("a byte order mark alone", "\uFEFF", "is empty"),
+  unusable("a web page", "<!DOCTYPE html><html><body>Sign in to Wi-Fi</body></html>", "is a web page", html),
+  unusable("a web page in capitals", "<HTML><p>gateway", "is a web page", html),
+  unusable("a web page that holds the tokens", `<html><pre>${fullText()}</pre></html>`, "is a web page"),
+  unusable("XML", '<?xml version="1.0"?><token>A1</token>', "is a web page"),
+  unusable("cut JSON", fullText().slice(0, 40), "is neither"),
+  unusable("part of it, as 206", fullText().slice(20), "is neither", { status: 206 }),
+  unusable(
+    "cut within a character",
+    Buffer.from('{"access_token":"A1","x":"é').subarray(0, -1),
+    "is neither",
+  ),
+  unusable("a list", [FULL], "is neither"),
+  unusable("a string", '"A1"', "is neither"),
+  unusable("JSON inside a string", JSON.stringify(fullText()), "is neither"),
+  unusable("null", "null", "is neither"),
+  unusable("true", "true", "is neither"),
+  unusable("a number", "42", "is neither"),
+  unusable("NaN", '{"access_token":"A1","expires_in":NaN}', "is neither"),
+  unusable("undefined", '{"access_token":"A1","expires_in":undefined}', "is neither"),
+  unusable("single quotes", "{'access_token':'A1'}", "is neither"),
+  unusable("names without quotes", '{access_token:"A1"}', "is neither"),
+  unusable("a comma at the end", '{"access_token":"A1",}', "is neither"),
+  unusable("a comment", '{"access_token":"A1" /* ours */}', "is neither"),
+  unusable("a comment before", `// tokens\n${fullText()}`, "is neither"),
+  unusable("two documents", fullText() + fullText(), "is neither"),
+  unusable("two documents on two lines", `${fullText()}\n${fullText({ access_token: "A2" })}`, "is neither"),
+  unusable("something behind it", `${fullText()}x`, "is neither"),
+  unusable("a zero byte behind it", `${fullText()}\u0000`, "is neither"),
+  unusable(
+    "a stack trace behind it",
+    `${fullText()}\nWarning: headers already sent in /srv/a.php`,
+    "is neither",
+  ),
+  unusable("a line break inside a string", '{"access_token":"A\n1"}', "is neither"),
+  unusable("an anti-hijacking prefix", `)]}'\n${fullText()}`, "is neither"),
+  unusable("a call around it", `callback(${fullText()})`, "is neither"),
+  unusable("a JWT", "eyJhbGciOiJub25lIn0.eyJhY2Nlc3NfdG9rZW4iOiJBMSJ9.", "is neither"),
+  unusable("an event stream", `data: ${fullText()}\n\n`, "is neither"),
+  unusable("a form cut short", "access_token", "is neither"),
+  unusable("a form with white space inside", "access_token=A 1", "is neither"),
+  unusable("a form of other fields", "hello=world", "is neither"),
+  unusable("a form with the token empty", "access_token=&refresh_token=R1", "has no access token"),
+  unusable("binary", Buffer.from([0x1f, 0x8b, 8, 0, 0]), "is neither"),
+  unusable("gzip cut short", PACKED.subarray(0, -12), "is neither"),
+  unusable("gzip with a wrong sum", Buffer.concat([PACKED.subarray(0, -8), Buffer.alloc(8)]), "is neither"),
+  unusable("a gzip bomb", gzipSync(Buffer.alloc(64 * MIB, " ")), "longer than 1 MiB", {
+    headers: { "content-encoding": "gzip" },
+  }),
+  unusable("gzip of gzip", gzipSync(PACKED), "is neither"),
+  unusable("UTF-32", utf32(), "is neither"),
+  unusable(
+    "longer than 1 MiB by one byte",
+    `${fullText()}${" ".repeat(MIB + 1 - fullText().length)}`,
+    "longer than 1 MiB",
+  ),
+  unusable("1 MiB of one letter", "x".repeat(MIB), "is neither"),
+  unusable("nesting that never closes", "[".repeat(MIB), "is neither"),
+  unusable("objects that never close", '{"a":'.repeat(MIB / 8), "is neither"),
+  unusable("an object without token", {}, "has no access token"),
+  unusable("ok:false and nothing else", { ok: false }, "has no access token"),
+  unusable("the token as number", '{"access_token":1}', "has no access token"),
+  unusable("the token as object", '{"access_token":{"value":"x"}}', "has no access token"),
+  unusable("the token as list", '{"access_token":["A1"]}', "has no access token"),
+  unusable("the token true", '{"access_token":true}', "has no access token"),
+  unusable("the token null", '{"access_token":null,"refresh_token":"R1"}', "has no access token"),
+  unusable("the token empty", '{"access_token":"","refresh_token":"R1"}', "has no access token"),
+  unusable("the token of white space", '{"access_token":"  "}', "has no access token"),
+  unusable(
+    "a duplicate token, the last empty",
+    '{"access_token":"A1","access_token":""}',
+    "has no access token",
+  ),
+  unusable("the token inherited", '{"__proto__":{"access_token":"EVIL"}}', "has no access token"),
+  unusable("the token nested", '{"data":{"access_token":"A1"}}', "has no access token"),
+  unusable("the token in other letters", '{"Access_Token":"A1"}', "has no access token"),
+  unusable("the token under another name", '{"accessToken":"A1","token":"A1"}', "has no access token"),
+  unusable("a refresh token alone", '{"refresh_token":"R1"}', "has no access token"),
+  unusable("an id token alone", '{"id_token":"a.b.c"}', "has no access token"),
+  unusable("an error that is a number", '{"error":5}', "has no access token"),
+  unusable("an error that is a list", '{"error":["invalid_grant"]}', "has no access token"),
+  unusable("an error that is true", '{"error":true,"error_description":"no"}', "has no access token"),
+  unusable("a message and no code", { message: "Something" }, "has no access token"),
+  unusable(
+    "a line break inside the token",
+    '{"access_token":"A\\n1","refresh_token":"R1"}',
+    "control characters",
+  ),
+  unusable("a header inside the token", '{"access_token":"A1\\r\\nX-Admin: 1"}', "control characters"),
+  unusable("a zero byte inside the token", '{"access_token":"A\\u00001"}', "control characters"),
+  unusable("a letter that no token has", '{"access_token":"Aé1"}', "characters that no token has"),
+  unusable(
+    "a wrong decoding inside the token",
+    '{"access_token":"A\uFFFD1"}',
+    "characters that no token has",
+  ),
+  unusable(
+    "half a character inside the token",
+    '{"access_token":"A\\ud8001"}',
+    "characters that no token has",
+  ),
+  unusable(
+    "a bent quotation mark inside the token",
+    '{"access_token":"A1\u201d"}',
+    "characters that no token has",
+  ),
+];
+
+function utf32(): Buffer {
+  const units = Array.from(`\uFEFF${fullText()}`, (letter) => [letter.codePointAt(0) ?? 0, 0]).flat();
+  return Buffer.from(Uint16Array.from(units).buffer);
+}
