@@ -51,13 +51,18 @@ function permissions({ home }: Config): Finding[] {
   const shared = [
     home,
     ...readdirSync(home, { recursive: true }).map((name) => join(home, String(name))),
-  ].filter((path) => (statSync(path).mode & 0o077) !== 0);
+  ].filter(isOpenToOthers);
   if (shared.length === 0) return [ok("permissions", "only this user can read the home")];
   const remedy = `Run: chmod -R go-rwx ${home}`;
   const detail = `${shared.length} of the home's files and directories can be read by others`;
   return [
     { name: "permissions", status: "failed", detail, remedy, exit: ERROR_CODES.master_key_unusable.exit },
   ];
+}
+
+/** A file of SQLite's, or of the spool's, may go between the listing and the look. */
+function isOpenToOthers(path: string): boolean {
+  return ((statSync(path, { throwIfNoEntry: false })?.mode ?? 0) & 0o077) !== 0;
 }
 
 async function inside({ ports, keyId, aboutDatabase }: OpenKeeper): Promise<Finding[]> {
