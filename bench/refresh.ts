@@ -63,6 +63,7 @@ interface Case {
 const CASES: readonly Case[] = [
   { name: "64 in flight", atOnce: 64, wait: 0, times: 20_000 },
   { name: "1,024 in flight", atOnce: 1024, wait: 0, times: 20_000 },
+  { name: "100 ms, 64 in flight", atOnce: 64, wait: 100, times: 4000 },
   { name: "100 ms, 1,024 in flight", atOnce: 1024, wait: 100, times: 20_000 },
 ];
 

@@ -44,11 +44,22 @@ export async function attempt<T>(
       throw translate(isConnectionLost(error) ? failure : error, target);
     }
   };
+  const beginning = async (text: string): Promise<{ readonly failure: unknown } | null> => {
+    try {
+      await send(text);
+      stage = "work";
+      return null;
+    } catch (error) {
+      return { failure: error };
+    }
+  };
   let read: { readonly done: T } | null = null;
   try {
-    await send(begin.text);
-    stage = "work";
+    // The first statement goes along with it; where the beginning failed, so does what follows in it.
+    const begun = beginning(begin.text);
     const result = await work({ query: async (text, values) => (await send(text, values)).rows });
+    const unbegun = await begun;
+    if (unbegun !== null) throw unbegun.failure;
     stage = "commit";
     if (begin.isReadOnly) read = { done: result };
     // A transaction in which a statement failed is undone at its commit, without an error.

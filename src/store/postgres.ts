@@ -106,6 +106,8 @@ function createPool(target: PostgresTarget, max: number) {
     const pool = new Pool({
       ...clientConfig(target, withTls),
       max,
+      // What need not wait for an answer is sent along with what does.
+      pipeline: true,
       idleTimeoutMillis: IDLE_CONNECTION,
       maxLifetimeSeconds: CONNECTION_LIFE,
       allowExitOnIdle: true,

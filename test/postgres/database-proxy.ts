@@ -27,7 +27,7 @@ interface Arming {
   isDone: boolean;
 }
 
-/** A client of ours waits for each answer, so that what arrives in one piece is one call. */
+/** A client of ours waits for answers, so that what arrives in one piece is what it sends in one go. */
 export async function startDatabaseProxy(serverPort: number): Promise<DatabaseProxy> {
   let armed: Arming | null = null;
   const sockets = new Set<Socket>();
