@@ -47,7 +47,9 @@ describeWith(both, "behind a pgbouncer that pools transactions", ({ program, ser
           const answers = await Promise.all(
             Array.from(
               { length: COMMANDS },
-              () => start(process.execPath, [MAIN, "token", name], here.environment(url)).ended,
+              () =>
+                start(process.execPath, [MAIN, "token", name, "--min-ttl", "10"], here.environment(url))
+                  .ended,
             ),
           );
           const family = familyOf(emulator.ledger(), tokens.refresh_token);
