@@ -37,6 +37,8 @@ export const EVENT_TYPES = {
   resumed: "the grant is released",
   revoked: "the grant was ended",
   removed: "the grant was forgotten",
+  api_key_created: "a consumer's key was made",
+  api_key_revoked: "a consumer's key was revoked",
 } as const satisfies Record<string, string>;
 
 /** The name of an event. */

@@ -5,19 +5,22 @@ const NAME_RULE = "1 to 64 characters, the first a letter or digit, then letters
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 
+/** What people give names to. */
+export type NamedKind = "grant" | "integration" | "API key";
+
 /**
- * Checks the name of a grant or an integration.
+ * Checks the name of a grant, an integration or an API key.
  * @throws {GrantkeeperError} `invalid_request` with the allowed set.
  */
-export function parseName(kind: "grant" | "integration", value: string): string {
+export function parseName(kind: NamedKind, value: string): string {
   if (NAME.test(value)) return value;
   throw new GrantkeeperError("invalid_request", `${quote(value)} is not a name for ${article(kind)}.`, {
     remedy: `Use ${NAME_RULE}.`,
   });
 }
 
-function article(kind: "grant" | "integration"): string {
-  return kind === "integration" ? "an integration" : "a grant";
+function article(kind: NamedKind): string {
+  return `${kind === "grant" ? "a" : "an"} ${kind}`;
 }
 
 /** A remedy with the grant's own name in the commands it names. */

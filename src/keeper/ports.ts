@@ -1,3 +1,4 @@
+import type { ApiKey } from "../core/api-key.ts";
 import type { AuthorizationRequest } from "../core/authorization-request.ts";
 import type { Event, EventDraft } from "../core/events.ts";
 import type { Grant, GrantChange, GrantStanding } from "../core/grant.ts";
@@ -73,6 +74,8 @@ export interface Sealer {
   readonly fingerprint: (token: string) => string;
   /** Keyed hash of a value that must be found again but not read: an authorization request's state. */
   readonly lookupHash: (value: string) => string;
+  /** SHA-256 in hex, under no key: for values of 160 bits and more of chance, which must outlive the master key. */
+  readonly digest: (value: string) => string;
 }
 
 /** What must be true of a grant's row for a write to take place. */
@@ -258,13 +261,26 @@ export interface EventStore {
   }) => Promise<Event[]>;
 }
 
+/** Consumers' keys. */
+export interface ApiKeyStore {
+  /** @throws {GrantkeeperError} `conflict` where a key that is not revoked has the name. */
+  readonly addApiKey: (key: ApiKey, event: EventDraft) => Promise<void>;
+  readonly apiKey: (id: string) => Promise<ApiKey | null>;
+  /** All, revoked ones too, ordered by name, then by age. */
+  readonly apiKeys: () => Promise<ApiKey[]>;
+  /** False where it was revoked already; then nothing is written. */
+  readonly revokeApiKey: (id: string, at: number, event: EventDraft) => Promise<boolean>;
+  /** When keys were last used; a time that is older than the one kept changes nothing. A power cut may lose it. */
+  readonly touchApiKeys: (uses: readonly { readonly id: string; readonly at: number }[]) => Promise<void>;
+}
+
 /**
  * The store: one durable place for everything. Each method is one transaction, durable when its promise
  * resolves. A method that cannot be carried out throws `GrantkeeperError` `storage_unavailable` and has
  * changed nothing. State and its events are written together.
  */
 export interface Store
-  extends IntegrationStore, GrantStore, AuthorizationRequestStore, EventStore, KeeperStore {
+  extends IntegrationStore, GrantStore, AuthorizationRequestStore, EventStore, KeeperStore, ApiKeyStore {
   readonly close: () => Promise<void>;
 }
 

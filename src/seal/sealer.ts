@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, createHmac, randomFillSync } from "node:crypto";
+import { createCipheriv, createDecipheriv, createHash, createHmac, randomFillSync } from "node:crypto";
 import { GrantkeeperError } from "../core/errors.ts";
 import type { SealContext, Sealed } from "../core/sealed.ts";
 import type { Sealer } from "../keeper/ports.ts";
@@ -50,6 +50,7 @@ export function createSealer(masterKey: Uint8Array): Sealer & { readonly keyId: 
     },
     fingerprint: (token) => createHmac("sha256", hashKey).update(token).digest("hex").slice(0, 16),
     lookupHash: (value) => createHmac("sha256", hashKey).update(`lookup:${value}`).digest("base64url"),
+    digest: (value) => createHash("sha256").update(value).digest("hex"),
   };
 }
 

@@ -1,3 +1,4 @@
+import type { ApiKey } from "../core/api-key.ts";
 import type { AuthorizationRequest } from "../core/authorization-request.ts";
 import type { Grant } from "../core/grant.ts";
 import type { Integration } from "../core/integration.ts";
@@ -72,6 +73,19 @@ export const REQUEST_COLUMNS = {
   expiresAt: ["expires_at", "number"],
   usedAt: ["used_at", "number"],
 } satisfies Columns<AuthorizationRequest>;
+
+export const API_KEY_COLUMNS = {
+  id: ["id", "text"],
+  name: ["name", "text"],
+  digest: ["digest", "text"],
+  scopes: ["scopes", "list"],
+  // A list that was damaged is read as one of no grants, not as none.
+  grants: ["grants", "list"],
+  createdAt: ["created_at", "number"],
+  expiresAt: ["expires_at", "number"],
+  lastUsedAt: ["last_used_at", "number"],
+  revokedAt: ["revoked_at", "number"],
+} satisfies Columns<ApiKey>;
 
 /**
  * Makes the function that turns a row into its record. What the schema guarantees is not checked again. A

@@ -131,6 +131,24 @@ export const MIGRATIONS: readonly Migration[] = [
        )`,
     ],
   },
+  {
+    version: 3,
+    statements: () => [
+      `create table api_keys (
+         id text primary key,
+         name text not null,
+         digest text not null,
+         scopes text not null,
+         grants text,
+         created_at bigint not null,
+         expires_at bigint,
+         last_used_at bigint,
+         revoked_at bigint
+       )`,
+      // A revoked key stays for the audit and gives its name back.
+      `create unique index api_keys_name on api_keys (name) where revoked_at is null`,
+    ],
+  },
 ];
 
 /** The schema version that this program writes. */

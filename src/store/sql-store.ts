@@ -1,4 +1,5 @@
 import type { Failpoint, Store } from "../keeper/ports.ts";
+import { createApiKeyStore } from "./api-key-store.ts";
 import { createAuthorizationRequestStore } from "./authorization-request-store.ts";
 import type { Database } from "./database.ts";
 import { createEventStore } from "./event-store.ts";
@@ -15,6 +16,7 @@ export function createSqlStore(database: Database, failpoint: Failpoint, nextTur
     ...createAuthorizationRequestStore(database),
     ...createEventStore(database),
     ...createKeeperStore(database),
+    ...createApiKeyStore(database),
     close: () => database.close(),
   };
 }
