@@ -29,13 +29,7 @@ export interface Config {
  * @throws {GrantkeeperError} `invalid_request`, naming the variable, or the file and line.
  */
 export async function readConfig(env: Environment): Promise<Config> {
-  const home = homeOf(env);
-  const file = await readSettingsFile(join(home, "grantkeeper.yaml"));
-  const setting = (name: SettingName): string | null => given(env[SETTINGS[name].env]) ?? file[name] ?? null;
-  const path = (name: SettingName): string | null => {
-    const value = setting(name);
-    return value === null ? null : resolve(home, value);
-  };
+  const { home, setting, path } = await readSettings(env);
   return {
     home,
     databaseUrl: setting("database_url"),
@@ -48,6 +42,30 @@ export async function readConfig(env: Environment): Promise<Config> {
       http: env["HTTP_PROXY"] ?? env["http_proxy"],
       https: env["HTTPS_PROXY"] ?? env["https_proxy"],
       no: env["NO_PROXY"] ?? env["no_proxy"],
+    },
+  };
+}
+
+/** What is set, wherever: the environment wins over the file. */
+export interface Settings {
+  readonly home: string;
+  /** Null: not set. */
+  readonly setting: (name: SettingName) => string | null;
+  /** The same for a file: relative paths count from the home. */
+  readonly path: (name: SettingName) => string | null;
+}
+
+/** @throws {GrantkeeperError} `invalid_request`, naming the file and line. */
+export async function readSettings(env: Environment): Promise<Settings> {
+  const home = homeOf(env);
+  const file = await readSettingsFile(join(home, "grantkeeper.yaml"));
+  const setting = (name: SettingName): string | null => given(env[SETTINGS[name].env]) ?? file[name] ?? null;
+  return {
+    home,
+    setting,
+    path: (name) => {
+      const value = setting(name);
+      return value === null ? null : resolve(home, value);
     },
   };
 }

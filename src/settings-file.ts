@@ -1,11 +1,11 @@
-import { isMap, isScalar, LineCounter, parseDocument } from "yaml";
+import { isMap, isScalar, isSeq, LineCounter, parseDocument } from "yaml";
 import { GrantkeeperError } from "./core/errors.ts";
 import { SETTINGS, type SettingName } from "./settings.ts";
 
 type Settings = Partial<Record<SettingName, string>>;
 
 /**
- * Parses `grantkeeper.yaml`: a map of settings to strings.
+ * Parses `grantkeeper.yaml`: a map of settings to texts, numbers, yes or no, or lists of them.
  * @throws {GrantkeeperError} `invalid_request` with the file and the offending line.
  */
 export function parseSettings(path: string, text: string): Settings {
@@ -25,12 +25,22 @@ export function parseSettings(path: string, text: string): Settings {
         `${at(isScalar(key) ? key.range?.[0] : 0)}: there is no setting ${JSON.stringify(name)}.`,
       );
     }
-    if (!isScalar(value) || typeof value.value !== "string") {
-      throw invalid(`${at(key.range?.[0])}: ${key.value} has to be a text.`);
-    }
-    settings[key.value] = value.value;
+    const given = textOf(value);
+    if (given === null) throw invalid(`${at(key.range?.[0])}: ${key.value} has to be a text.`);
+    settings[key.value] = given;
   }
   return settings;
+}
+
+/** A text, a number or a yes or no as it would stand in the environment; a list with commas between. */
+function textOf(value: unknown): string | null {
+  if (isSeq(value)) {
+    const parts = value.items.map(textOf);
+    return parts.includes(null) ? null : parts.join(",");
+  }
+  if (!isScalar(value)) return null;
+  const { value: plain } = value;
+  return ["string", "number", "boolean"].includes(typeof plain) ? String(plain) : null;
 }
 
 function isSettingName(name: unknown): name is SettingName {

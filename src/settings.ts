@@ -19,6 +19,43 @@ export const SETTINGS = {
     env: "GRANTKEEPER_CA_FILE",
     meaning: "a PEM file of authorities to trust besides the usual ones when talking to providers",
   },
+  host: {
+    env: "GRANTKEEPER_HOST",
+    meaning: "the address that `serve` listens at; 127.0.0.1 where absent",
+  },
+  port: {
+    env: "GRANTKEEPER_PORT",
+    meaning: "the port that `serve` listens at; 8700 where absent, 0 for any that is free",
+  },
+  public_url: {
+    env: "GRANTKEEPER_PUBLIC_URL",
+    meaning:
+      "the address that people and programs reach the service by, where it is another than it listens at",
+  },
+  allowed_hosts: {
+    env: "GRANTKEEPER_ALLOWED_HOSTS",
+    meaning: "more names, with their ports, that the service is reached by; separated by commas",
+  },
+  trusted_proxies: {
+    env: "GRANTKEEPER_TRUSTED_PROXIES",
+    meaning: "addresses or networks of the proxies before the service, whose X-Forwarded-For is believed",
+  },
+  tls_cert_file: {
+    env: "GRANTKEEPER_TLS_CERT_FILE",
+    meaning: "the certificate chain that `serve` shows, PEM",
+  },
+  tls_key_file: {
+    env: "GRANTKEEPER_TLS_KEY_FILE",
+    meaning: "the private key of that certificate, PEM",
+  },
+  rate_limit: {
+    env: "GRANTKEEPER_RATE_LIMIT",
+    meaning: "requests a second of one API key, on average, twice as many at once; 0 (default): no limit",
+  },
+  open_metrics: {
+    env: "GRANTKEEPER_OPEN_METRICS",
+    meaning: "`true`: the metrics need no API key",
+  },
 } as const;
 
 /** Variables that are not settings of the file: where the home is, secrets, and what the system has for all. */

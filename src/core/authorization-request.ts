@@ -16,6 +16,8 @@ export interface AuthorizationRequest {
   readonly codeVerifier: Sealed;
   readonly redirectUri: string;
   readonly scopes: readonly string[];
+  /** Where the browser goes when it went well: a path of our own; null: a page says so. */
+  readonly returnTo: string | null;
   readonly createdAt: number;
   readonly expiresAt: number;
   /** Set when a callback, good or bad, has used it up. */

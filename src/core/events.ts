@@ -62,6 +62,20 @@ export interface EventDraft {
   readonly data: EventData;
 }
 
+/** An event as programs see it. */
+export function eventDocument(event: Event) {
+  return {
+    id: event.seq,
+    at: new Date(event.at).toISOString(),
+    type: event.type,
+    actor: event.actor,
+    grant: event.grant,
+    integration: event.integration,
+    generation: event.generation,
+    data: event.data,
+  };
+}
+
 /** A stored event; `seq` orders them, whatever the clock did. */
 export interface Event extends EventDraft {
   readonly seq: number;

@@ -28,12 +28,14 @@ export interface BegunAuthorization {
 /**
  * Begins an authorization (RFC 6749 section 4.1.1, with PKCE, RFC 7636): remembers state and verifier, so
  * that any process of this store can end it.
+ * @param returnTo a path of ours that the browser is sent to afterwards; null: none.
  * @throws {GrantkeeperError} `invalid_request` for a bad name, `not_found` for an unknown integration.
  */
 export async function beginAuthorization(
   ports: Ports,
   name: string,
   integrationName: string,
+  returnTo: string | null = null,
 ): Promise<BegunAuthorization> {
   parseName("grant", name);
   const integration = await findIntegration(ports, integrationName);
@@ -50,6 +52,7 @@ export async function beginAuthorization(
     codeVerifier: ports.sealer.seal(verifier, placeOfVerifier(stateHash)),
     redirectUri,
     scopes,
+    returnTo,
     createdAt: now,
     expiresAt: now + AUTHORIZATION_REQUEST_LIFE,
     usedAt: null,
@@ -99,6 +102,26 @@ export async function completeAuthorization(
   }
   const codeVerifier = ports.sealer.open(request.codeVerifier, placeOfVerifier(request.stateHash));
   return redeem(ports, name, integration, { ...request, code: redirected.code, codeVerifier });
+}
+
+/** What came of a redirect that arrived at the service. */
+export interface EndedAuthorization {
+  readonly grant: Grant;
+  readonly returnTo: string | null;
+}
+
+/**
+ * The same for a redirect of which only its state tells which grant it is for.
+ * @throws {GrantkeeperError} as `completeAuthorization`.
+ */
+export async function completeRedirect(ports: Ports, redirected: Redirected): Promise<EndedAuthorization> {
+  const { state } = redirected;
+  const request =
+    state === null ? null : await ports.store.authorizationRequest(ports.sealer.lookupHash(state));
+  if (request === null)
+    throw badState("This answer does not belong to an authorization that was begun here.");
+  const grant = await completeAuthorization(ports, request.grant, redirected);
+  return { grant, returnTo: request.returnTo };
 }
 
 interface RedeemableCode {

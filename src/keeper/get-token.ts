@@ -35,7 +35,8 @@ export async function getToken(ports: Ports, name: string, minTtl: number): Prom
   const now = ports.clock.now();
   refuseWhereNoToken(grant);
   const isTrusted = hasLife(grant, now) && !isFromTheFuture(grant, now);
-  if (isTrusted && secondsLeft(grant.accessExpiresAt, now) >= minTtl) return handOut(ports, grant, null);
+  if (isTrusted && secondsLeft(grant.accessExpiresAt, now) >= minTtl)
+    return handOut(ports, grant, troubleOf(grant));
   const isJustRefreshed =
     now - (grant.lastRefreshedAt ?? 0) < JUST_REFRESHED &&
     grant.lastError === null &&
@@ -114,6 +115,11 @@ export function refuseWhereNoToken(grant: Grant): void {
       remedy: connectAgain(grant),
     });
   }
+}
+
+/** What is wrong with a grant whose token is good all the same, in words; null: nothing. */
+export function troubleOf(grant: Grant): string | null {
+  return grant.cause !== null || grant.lastError !== null ? warningFor(grant) : null;
 }
 
 /** Why a token that has life left is not a newer one. */

@@ -69,6 +69,7 @@ export const REQUEST_COLUMNS = {
   codeVerifier: ["code_verifier", "text"],
   redirectUri: ["redirect_uri", "text"],
   scopes: ["scopes", "list"],
+  returnTo: ["return_to", "text"],
   createdAt: ["created_at", "number"],
   expiresAt: ["expires_at", "number"],
   usedAt: ["used_at", "number"],

@@ -11,6 +11,16 @@ export function createEventStore(database: Database): EventStore {
       const rows = await database.read(({ query }) => query("select max(seq) as seq from events"));
       return Number(rows[0]?.["seq"] ?? 0);
     },
+    changesAfter: async (seq, limit) => {
+      const rows = await database.read(({ query }) =>
+        query("select seq, type, grant_id from events where seq > $1 order by seq limit $2", [seq, limit]),
+      );
+      return rows.map((row) => ({
+        seq: Number(row["seq"]),
+        type: row["type"] as EventType,
+        grantId: row["grant_id"] as string | null,
+      }));
+    },
     events: async ({ grantId, after = 0, limit }) => {
       const rows = await database.read(({ query }) =>
         grantId === undefined

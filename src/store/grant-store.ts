@@ -7,7 +7,8 @@ import { createDueStore } from "./due-store.ts";
 import { addEvent } from "./event-store.ts";
 import { createGrantWrites } from "./grant-writes.ts";
 import type { NextTurn } from "./group-commit.ts";
-import { recordHandOut } from "./hand-outs.ts";
+import { readGrantPage } from "./grant-page.ts";
+import { countHandOuts, recordHandOut } from "./hand-outs.ts";
 import { readStandings } from "./standings.ts";
 import { insert, readOne, refusingDuplicates } from "./statements.ts";
 
@@ -24,6 +25,7 @@ export function createGrantStore(database: Database, failpoint: Failpoint, nextT
       const rows = await database.read(({ query }) => query("select * from grants order by name"));
       return rows.map(asGrant);
     },
+    grantPage: (query) => readGrantPage(database, query, asGrant),
     standings: () => readStandings(database),
     addGrant: (grant, events) =>
       refusingDuplicates(`A grant named ${quote(grant.name)}`, () =>
@@ -53,5 +55,6 @@ export function createGrantStore(database: Database, failpoint: Failpoint, nextT
         await addEvent(transaction, event);
       }),
     recordHandOut: (handOut) => recordHandOut(database, handOut),
+    countHandOuts: (counts) => countHandOuts(database, counts),
   };
 }

@@ -1,4 +1,4 @@
-import type { HandOut } from "../keeper/ports.ts";
+import type { HandOut, HandOutCount } from "../keeper/ports.ts";
 import type { Database } from "./database.ts";
 import { addEvent } from "./event-store.ts";
 
@@ -30,3 +30,31 @@ export async function recordHandOut(
     return true;
   });
 }
+
+/** Adds what was counted in memory, in one commit that needs no sync. */
+export async function countHandOuts(database: Database, counts: readonly HandOutCount[]): Promise<void> {
+  if (counts.length === 0) return;
+  await database.write(async ({ query }) => {
+    if (database.dialect === "postgres") {
+      await query(COUNT_ALL, [JSON.stringify(counts)]);
+      await query(USE_ALL, [JSON.stringify(counts)]);
+      return;
+    }
+    for (const { grantId, generation, consumer, times, at } of counts) {
+      await query(COUNT_ONE, [times, at, grantId, generation, consumer]);
+      await query(USE_ONE, [at, grantId]);
+    }
+  }, "relaxed");
+}
+
+const COUNT_ONE = `update hand_outs set times = times + $1, last_at = $2
+  where grant_id = $3 and generation = $4 and consumer = $5`;
+const USE_ONE = "update grants set last_used_at = $1 where id = $2";
+
+const COUNT_ALL = `update hand_outs as h set times = h.times + c.times, last_at = c.at
+  from json_to_recordset($1::json) as c("grantId" text, generation bigint, consumer text, times bigint, at bigint)
+ where h.grant_id = c."grantId" and h.generation = c.generation and h.consumer = c.consumer`;
+const USE_ALL = `update grants as g set last_used_at = c.at
+  from (select "grantId" as id, max(at) as at from json_to_recordset($1::json) as r("grantId" text, at bigint)
+         group by 1) as c
+ where g.id = c.id`;

@@ -95,6 +95,7 @@ export function aRequest(changes: Partial<AuthorizationRequest> = {}): Authoriza
     codeVerifier: "1.0.verifier" as Sealed,
     redirectUri: "http://127.0.0.1:8700/oauth/callback",
     scopes: ["a"],
+    returnTo: "/grants/meetings",
     createdAt: AT,
     expiresAt: AT + 600_000,
     usedAt: null,

@@ -10,6 +10,7 @@ import { eventTeller, hanging, timeOfLine } from "../event-lines.ts";
 import { failpointFrom } from "../failpoint.ts";
 import { heldNotice } from "../held-notice.ts";
 import { tell } from "../io.ts";
+import { stopOnSignal } from "../stop-on-signal.ts";
 
 interface Options extends CommonOptions {
   readonly once?: boolean;
@@ -32,7 +33,7 @@ export function defineRun(program: Command, session: Session): void {
 
 async function run(session: Session, options: Options): Promise<void> {
   const { io } = session;
-  const stop = stopOnSignal(session);
+  const stop = stopOnSignal(io, "Stopping: waiting for answers that are under way.");
   const keeper = await openForRun(session, io.env);
   const { ports } = keeper;
   const totals = { ticks: 0, started: 0, spooled: 0, failures: 0 };
@@ -89,23 +90,4 @@ function readyLine({ once }: Options, { started, relieved, hasMore }: TickReport
   const many = hasMore ? `${count} and more are due` : `${count} are due`;
   if (once === true) return count === 1 ? "1 grant is due." : `${many.replace(" are", " grants are")}.`;
   return `Ready: keeping grants alive; ${count === 1 ? "1 is due" : many} now. Stop with Ctrl-C.`;
-}
-
-/** The first signal stops in order, the second at once. */
-function stopOnSignal({ io }: Session): { signal: AbortSignal; end: () => void } {
-  const controller = new AbortController();
-  const onSignal = (): void => {
-    if (controller.signal.aborted) process.exit(130);
-    tell(io, "Stopping: waiting for answers that are under way.");
-    controller.abort();
-  };
-  process.on("SIGINT", onSignal);
-  process.on("SIGTERM", onSignal);
-  return {
-    signal: controller.signal,
-    end: () => {
-      process.off("SIGINT", onSignal);
-      process.off("SIGTERM", onSignal);
-    },
-  };
 }

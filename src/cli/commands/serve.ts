@@ -1,0 +1,68 @@
+import type { Command } from "commander";
+import { errorDocument } from "../../core/errors.ts";
+import type { Grant } from "../../core/grant.ts";
+import { serve } from "../../serve.ts";
+import { readServeConfig } from "../../serve-config.ts";
+import { type CommonOptions, defineCommand, type Session } from "../command.ts";
+import { hanging, timeOfLine } from "../event-lines.ts";
+import { failpointFrom } from "../failpoint.ts";
+import { heldNotice } from "../held-notice.ts";
+import { printJson, tell } from "../io.ts";
+import { stopOnSignal } from "../stop-on-signal.ts";
+import { VERSION } from "../version.ts";
+
+interface Options extends CommonOptions {
+  readonly host?: string;
+  readonly port?: string;
+}
+
+/** `serve`: the service. */
+export function defineServe(program: Command, session: Session): void {
+  defineCommand(program, {
+    usage: "serve",
+    summary: "run the service: HTTP API and refreshing",
+    examples: ["grantkeeper serve", "grantkeeper serve --port 8800"],
+    notes: [
+      "Programs fetch tokens with an API key: grantkeeper api-key create NAME --scope tokens:read.",
+      "Ends at Ctrl-C or SIGTERM when requests and refreshes that are under way have ended.",
+    ].join("\n"),
+  })
+    .option("--host <address>", "the address to listen at (default: 127.0.0.1)")
+    .option("--port <port>", "the port to listen at, 0 for any that is free (default: 8700)")
+    .action((options: Options) => run(session, options));
+}
+
+async function run(session: Session, options: Options): Promise<void> {
+  const { io } = session;
+  const config = await readServeConfig(io.env, options);
+  const stop = stopOnSignal(io, "Stopping: waiting for requests and answers that are under way.");
+  try {
+    const service = await serve({
+      env: io.env,
+      config,
+      version: VERSION,
+      failpoint: failpointFrom(io.env),
+      onHeld: heldNotice(io),
+      onError: (error, grant) => tell(io, faultLine(error, grant)),
+    });
+    if (options.json === true) printJson(io, { url: service.url });
+    tell(io, `Ready at ${service.url}. Stop with Ctrl-C.`);
+    const aborted = new Promise<void>((resolve) => {
+      if (stop.signal.aborted) resolve();
+      stop.signal.addEventListener("abort", () => resolve());
+    });
+    try {
+      await Promise.race([aborted, service.ended]);
+    } finally {
+      await service.stop();
+    }
+    tell(io, "Stopped.");
+  } finally {
+    stop.end();
+  }
+}
+
+function faultLine(error: unknown, grant: Grant | null): string {
+  const { code, message } = errorDocument(error).error;
+  return hanging(`${timeOfLine(Date.now())} ${code}${grant === null ? "" : ` ${grant.name}`}: ${message}`);
+}

@@ -1,0 +1,94 @@
+import { type Context, Hono } from "hono";
+import type { HttpBindings } from "@hono/node-server";
+import { hasScope } from "../core/api-key.ts";
+import { GrantkeeperError } from "../core/errors.ts";
+import { authorize } from "../keeper/api-keys.ts";
+import { openApiDocument } from "./openapi.ts";
+import { HttpRefusal, invalidRequest, type Problem, PROBLEM_JSON, problemOf } from "./problem.ts";
+import { readBody, readQuery } from "./read-request.ts";
+import type { Route } from "./route.ts";
+import type { Service } from "./service.ts";
+
+export type Env = { Bindings: HttpBindings };
+
+/**
+ * Everything but the token route, which is answered ahead of it. What needs no key is added by `addOpen`.
+ */
+export function createApp(
+  service: Service,
+  routes: readonly Route[],
+  addOpen: (app: Hono<Env>) => void,
+): Hono<Env> {
+  const app = new Hono<Env>();
+  addOpen(app);
+  for (const route of routes) {
+    const path = route.path.replaceAll(/\{(\w+)\}/g, ":$1");
+    app.on(route.method.toUpperCase(), path, (c) => answerRoute(service, route, c));
+  }
+  const document = JSON.stringify(openApiDocument(routes, service.version));
+  app.get("/openapi.json", (c) => c.body(document, 200, { "content-type": "application/json" }));
+  refuseOtherMethods(app, routes);
+  app.notFound((c) => refuse(service, c, noSuchPath(c.req.path)));
+  app.onError((error, c) => refuse(service, c, error));
+  return app;
+}
+
+async function answerRoute(service: Service, route: Route, c: Context<Env>): Promise<Response> {
+  const key = await service.authenticate(c.env.incoming);
+  const name = c.req.param("name") ?? "";
+  const needed = route.scopes.find((scope) => hasScope(key, scope)) ?? route.scopes[0] ?? "admin";
+  authorize(key, needed, service.ports.clock.now(), route.isAboutGrant ? name : undefined);
+  const query = readQuery(c, route.query);
+  const body = await readBody(c, route.body);
+  const ports = service.actingAs(key);
+  const result = await route.handle({ ports, key, name, query, body });
+  if (route.answer === null) return c.body(null, route.status as 204);
+  // What the schema does not know does not go out: it is a fault of ours, and never a leak.
+  return c.json(route.answer.parse(result) as object, route.status as 200);
+}
+
+/** A path that is there, with a method that it does not have. */
+function refuseOtherMethods(app: Hono<Env>, routes: readonly Route[]): void {
+  const methods = new Map<string, string[]>([["/openapi.json", ["GET"]]]);
+  for (const { path, method } of routes) {
+    const known = methods.get(path) ?? [];
+    methods.set(path, [...known, method.toUpperCase()]);
+  }
+  for (const [path, allowed] of methods) {
+    app.all(path.replaceAll(/\{(\w+)\}/g, ":$1"), () => {
+      const allow = allowed.includes("GET") ? ["HEAD", ...allowed] : allowed;
+      throw new HttpRefusal(
+        405,
+        "invalid_request",
+        "This path does not have this method.",
+        `It has ${allowed.join(", ")}.`,
+        { allow: allow.join(", ") },
+      );
+    });
+  }
+}
+
+/** Answers with a refusal, and lets the log know what was not foreseen. */
+export function refuse(service: Service, c: Context<Env>, error: unknown): Response {
+  const problem = problemOf(readable(error));
+  if (problem.document.code === "internal") service.onFault(error);
+  return c.body(JSON.stringify(problem.document), problem.status as 400, headersOf(problem));
+}
+
+/** The header fields of a refusal. */
+export function headersOf({ headers }: Problem): Record<string, string> {
+  return { ...headers, "content-type": PROBLEM_JSON };
+}
+
+/** A path that cannot be decoded is the request's fault, and hono's own words for it are its library's. */
+function readable(error: unknown): unknown {
+  return error instanceof URIError
+    ? invalidRequest("The path cannot be decoded.", "Encode it as UTF-8.")
+    : error;
+}
+
+function noSuchPath(path: string): GrantkeeperError {
+  return new GrantkeeperError("not_found", `There is nothing at ${JSON.stringify(path.slice(0, 200))}.`, {
+    remedy: "See /openapi.json for what there is.",
+  });
+}

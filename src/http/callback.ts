@@ -1,0 +1,75 @@
+import type { Context } from "hono";
+import { toGrantkeeperError } from "../core/errors.ts";
+import { type Grant, instant } from "../core/grant.ts";
+import { missingScopes } from "../core/scopes.ts";
+import { completeRedirect, type EndedAuthorization } from "../keeper/authorize.ts";
+import type { Ports } from "../keeper/ports.ts";
+import { parseRedirected } from "../oauth/callback.ts";
+import type { Env } from "./app.ts";
+import { SECURITY_HEADERS } from "./guard.ts";
+import { type PageText, plainPage } from "./plain-page.ts";
+import { problemOf } from "./problem.ts";
+import type { Service } from "./service.ts";
+
+/** Where providers send the browser back to. */
+export const CALLBACK_PATH = "/oauth/callback";
+
+/**
+ * Ends an authorization in the browser. The one GET that changes something, as OAuth has it: its state was
+ * given out here, for one use and ten minutes.
+ */
+export async function answerCallback(service: Service, c: Context<Env>): Promise<Response> {
+  const ports: Ports = { ...service.ports, actor: "oauth_callback" };
+  try {
+    const { grant, returnTo } = await complete(ports, c.req.url);
+    if (returnTo !== null) return c.redirect(returnTo, 303);
+    return show(c, 200, successText(grant));
+  } catch (error) {
+    const { status, document } = problemOf(error);
+    if (document.code === "internal") service.onFault(error);
+    return show(c, status, troubleText(error));
+  }
+}
+
+function complete(ports: Ports, address: string): Promise<EndedAuthorization> {
+  const { origin, search } = new URL(address);
+  const here = `${origin}${CALLBACK_PATH}`;
+  return completeRedirect(ports, parseRedirected(`${here}${search}`, here));
+}
+
+function successText(grant: Grant): PageText {
+  const { account, name, requestedScopes, scopes } = grant;
+  const who = account?.displayName ?? account?.email ?? null;
+  const until = instant(grant.refreshExpiresAt);
+  const missing = missingScopes(requestedScopes, scopes);
+  return {
+    title: `${name} is connected`,
+    tone: "good",
+    lines: [
+      "The consent has arrived, its tokens are kept, and they will be refreshed from now on.",
+      ...(who === null ? [] : [`Granted by ${who}.`]),
+      ...(until === null ? [] : [`Without any refresh it would end on ${until.slice(0, 10)}.`]),
+      ...(missing.length === 0 ? [] : [`Asked for and not granted: ${missing.join(", ")}.`]),
+      "You can close this window.",
+    ],
+  };
+}
+
+function troubleText(error: unknown): PageText {
+  const { message, remedy, code } = toGrantkeeperError(error);
+  const next = code === "internal" ? "The log of the service says more." : remedy;
+  return {
+    title: "It did not work",
+    tone: "bad",
+    lines: [message, ...(next === undefined ? [] : [next]), "You can close this window."],
+  };
+}
+
+function show(c: Context<Env>, status: number, text: PageText): Response {
+  const { body, contentSecurityPolicy } = plainPage(text);
+  return c.body(body, status as 200, {
+    ...SECURITY_HEADERS,
+    "content-type": "text/html; charset=utf-8",
+    "content-security-policy": contentSecurityPolicy,
+  });
+}

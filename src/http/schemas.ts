@@ -1,0 +1,169 @@
+/** What goes in and out of the API: one set of schemas validates both and makes the OpenAPI document. */
+import { z } from "@hono/zod-openapi";
+import { API_KEY_SCOPES, type ApiKeyScope } from "../core/api-key.ts";
+import { ERROR_CODES, type ErrorCode } from "../core/errors.ts";
+import { EVENT_TYPES, type EventType } from "../core/events.ts";
+
+const instant = z.iso.datetime({ precision: 3 }).describe("RFC 3339, UTC, with milliseconds");
+const maybe = instant.nullable();
+const text = z.string();
+const maybeText = z.string().nullable();
+
+export const nameSchema = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/)
+  .describe("1 to 64 characters, the first a letter or digit, then letters, digits, '.', '_' or '-'");
+
+export const STATES = ["pending", "active", "suspended", "reauthorization_required", "revoked"] as const;
+const STATUSES = ["idle", "due", "in_flight", "retrying", "outcome_unknown", "suspect"] as const;
+
+const errorCode = z.enum(Object.keys(ERROR_CODES) as [ErrorCode, ...ErrorCode[]]);
+export const scopeSchema = z.enum(Object.keys(API_KEY_SCOPES) as [ApiKeyScope, ...ApiKeyScope[]]);
+export const eventTypeSchema = z.enum(Object.keys(EVENT_TYPES) as [EventType, ...EventType[]]);
+
+export const tokenSchema = z
+  .strictObject({
+    grant: text,
+    access_token: text,
+    token_type: text,
+    expires_at: maybe,
+    expires_in: z.int().nullable().describe("seconds"),
+    scope: text,
+    generation: z.int(),
+    fingerprint: maybeText,
+    warning: maybeText.describe("why a token that is still good was not refreshed"),
+  })
+  .openapi("Token");
+
+export const grantSchema = z
+  .strictObject({
+    name: text,
+    integration: text,
+    provider: text,
+    state: z.enum(STATES),
+    cause: maybeText,
+    remedy: maybeText,
+    suspension: z.strictObject({ reason: text, at: instant }).nullable(),
+    account: z
+      .strictObject({ id: maybeText, display_name: maybeText, email: maybeText, org_id: maybeText })
+      .nullable(),
+    scopes: z.array(text),
+    missing_scopes: z.array(text),
+    generation: z.int(),
+    access_token: z.strictObject({ expires_at: maybe, fingerprint: maybeText }),
+    refresh_token: z.strictObject({ expires_at: maybe, fingerprint: maybeText, rotation: text }),
+    reconsent_by: maybe,
+    refresh: z.strictObject({
+      status: z.enum(STATUSES),
+      next_attempt_at: maybe,
+      attempts: z.int(),
+      last_error: z
+        .strictObject({
+          code: errorCode,
+          message: text,
+          remedy: maybeText,
+          at: instant,
+          tracking_id: maybeText,
+        })
+        .nullable(),
+    }),
+    created_at: instant,
+    updated_at: instant,
+    last_refreshed_at: maybe,
+    last_used_at: maybe,
+  })
+  .openapi("Grant");
+
+export const integrationSchema = z
+  .strictObject({
+    name: text,
+    provider: text,
+    client_id: text,
+    has_client_secret: z.boolean(),
+    redirect_uri: text,
+    scopes: z.array(text),
+    base_url: maybeText,
+    incident: z.strictObject({ cause: text, message: text, remedy: text, since: instant }).nullable(),
+    created_at: instant,
+    updated_at: instant,
+  })
+  .openapi("Integration");
+
+export const apiKeySchema = z
+  .strictObject({
+    id: text,
+    name: text,
+    scopes: z.array(scopeSchema),
+    grants: z.array(text).nullable().describe("null: all"),
+    created_at: instant,
+    expires_at: maybe,
+    last_used_at: maybe,
+    revoked_at: maybe,
+  })
+  .openapi("ApiKey");
+
+export const createdApiKeySchema = z
+  .strictObject({
+    id: text,
+    name: text,
+    key: text.describe("shown this once"),
+    scopes: z.array(scopeSchema),
+    grants: z.array(text).nullable(),
+    expires_at: maybe,
+  })
+  .openapi("CreatedApiKey");
+
+const fact = z.union([z.string(), z.number(), z.boolean(), z.null(), z.array(z.string())]);
+
+export const eventSchema = z
+  .strictObject({
+    id: z.int().describe("orders events; give the last one seen as `after`"),
+    at: instant,
+    type: text,
+    actor: text,
+    grant: maybeText,
+    integration: maybeText,
+    generation: z.int().nullable(),
+    data: z.record(z.string(), fact),
+  })
+  .openapi("Event");
+
+export const problemSchema = z
+  .strictObject({
+    type: text,
+    title: text,
+    status: z.int(),
+    detail: text,
+    code: errorCode,
+    remedy: text.optional(),
+    provider: z
+      .strictObject({
+        status: z.int(),
+        error: maybeText,
+        error_description: maybeText,
+        tracking_id: maybeText,
+      })
+      .optional(),
+  })
+  .openapi("Problem");
+
+/** A page of a list. */
+export function pageOf(item: z.ZodType) {
+  return z.strictObject({ items: z.array(item), next_cursor: maybeText });
+}
+
+/** A whole number in a query string. */
+export function countParameter(most: number) {
+  return z
+    .string()
+    .regex(/^\d{1,9}$/, "it has to be a whole number")
+    .transform(Number)
+    .refine((value) => value <= most, `at most ${most}`);
+}
+
+/** A time in a query string, as epoch milliseconds. */
+export const timeParameter = z
+  .string()
+  .max(64)
+  .transform((value) => Date.parse(value))
+  .refine((value) => !Number.isNaN(value), "it has to be a time such as 2026-11-23T18:00:00Z");

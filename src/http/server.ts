@@ -1,0 +1,159 @@
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from "node:http";
+import { createServer as createTlsServer } from "node:https";
+import type { AddressInfo, ListenOptions } from "node:net";
+import { getRequestListener } from "@hono/node-server";
+import type { Hono } from "hono";
+import { GrantkeeperError } from "../core/errors.ts";
+import type { Env } from "./app.ts";
+import { guard, type GuardOptions, SECURITY_HEADERS } from "./guard.ts";
+import { PROBLEM_JSON, problemOf } from "./problem.ts";
+
+/** Every time-out and limit of a connection, in ms and bytes. */
+const LIMITS = {
+  /** For the header fields, and for the whole request: a client that is slower is let go. */
+  headersTimeout: 10_000,
+  requestTimeout: 20_000,
+  keepAliveTimeout: 65_000,
+  maxHeaderSize: 16_384,
+  /** Between two looks at what has been too slow. */
+  connectionsCheckingInterval: 2000,
+  requireHostHeader: true,
+  insecureHTTPParser: false,
+} as const;
+const MOST_HEADERS = 100;
+const MOST_CONNECTIONS = 10_000;
+
+/** A listening server, and the ways to end it. */
+export interface RunningServer {
+  readonly address: AddressInfo;
+  /** Takes no new requests, lets those under way end, and closes idle connections. */
+  readonly stop: (patience: number) => Promise<void>;
+}
+
+/** Answers a request, or says that it did not. */
+export type Shortcut = (request: IncomingMessage, response: ServerResponse) => boolean;
+
+export interface ServerOptions {
+  readonly app: Hono<Env>;
+  readonly shortcut: Shortcut;
+  /** Made when it is known where the server listens: its own address is one of the hosts. */
+  readonly guardOptions: (address: AddressInfo) => GuardOptions;
+  readonly listen: ListenOptions;
+  readonly tls: { readonly cert: string; readonly key: string } | null;
+}
+
+/**
+ * Listens. Each request is looked at by the guard first, answered out of memory where it can be, and else by
+ * the router.
+ * @throws {GrantkeeperError} `conflict` for a port that is taken, `invalid_request` for one that cannot be had.
+ */
+export async function startServer(options: ServerOptions): Promise<RunningServer> {
+  const { app, shortcut, tls } = options;
+  let guardOptions: GuardOptions = { hosts: new Set(), origins: new Set() };
+  const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
+  const answer: RequestListener = (request, response) => {
+    try {
+      guard(request, guardOptions);
+      if (shortcut(request, response)) return;
+    } catch (error) {
+      refuseDirectly(request, response, error);
+      return;
+    }
+    for (const [name, value] of Object.entries(SECURITY_HEADERS)) response.setHeader(name, value);
+    void listener(request, response);
+  };
+  const server: Server =
+    tls === null ? createServer(LIMITS, answer) : createTlsServer({ ...LIMITS, ...tls }, answer);
+  server.maxHeadersCount = MOST_HEADERS;
+  server.maxConnections = MOST_CONNECTIONS;
+  // Without this, "Expect" other than 100-continue is answered by Node, and Upgrade goes to the handler.
+  server.on("checkExpectation", (request, response) => refuseDirectly(request, response, oddExpectation()));
+  server.on("clientError", onClientError);
+  const address = await listen(server, options.listen);
+  guardOptions = options.guardOptions(address);
+  return { address, stop: (patience) => stop(server, patience) };
+}
+
+function listen(server: Server, options: ListenOptions): Promise<AddressInfo> {
+  return new Promise((resolve, reject) => {
+    server.once("error", (cause: NodeJS.ErrnoException) => reject(cannotListen(options, cause)));
+    server.listen(options, () => resolve(server.address() as AddressInfo));
+  });
+}
+
+function cannotListen(
+  { host = "", port = 0 }: ListenOptions,
+  cause: NodeJS.ErrnoException,
+): GrantkeeperError {
+  const isTaken = cause.code === "EADDRINUSE";
+  return new GrantkeeperError(
+    isTaken ? "conflict" : "invalid_request",
+    isTaken
+      ? `Port ${port} of ${host} is taken by another program.`
+      : `Port ${port} of ${host} cannot be listened at (${cause.code ?? "?"}).`,
+    { remedy: "End that program, or choose another with --port, or 0 for any that is free.", cause },
+  );
+}
+
+async function stop(server: Server, patience: number): Promise<void> {
+  const closed = new Promise<void>((resolve) => {
+    server.close(() => resolve());
+  });
+  server.closeIdleConnections();
+  const timer = setTimeout(() => server.closeAllConnections(), patience);
+  await closed;
+  clearTimeout(timer);
+}
+
+/** Ahead of the router. The rest of the request is not read: its connection ends with the answer. */
+function refuseDirectly(request: IncomingMessage, response: ServerResponse, error: unknown): void {
+  const { status, document, headers } = problemOf(error);
+  const body = JSON.stringify(document);
+  const hasBody =
+    request.headers["content-length"] !== undefined || request.headers["transfer-encoding"] !== undefined;
+  response.writeHead(status, {
+    ...SECURITY_HEADERS,
+    ...headers,
+    "content-type": PROBLEM_JSON,
+    "content-length": Buffer.byteLength(body),
+    ...(hasBody && { connection: "close" }),
+  });
+  response.end(request.method === "HEAD" ? undefined : body);
+}
+
+function oddExpectation(): GrantkeeperError {
+  return new GrantkeeperError("invalid_request", "This expectation cannot be met.", {
+    remedy: "Leave the Expect field out.",
+  });
+}
+
+const STATUS_OF: Readonly<Record<string, string>> = {
+  HPE_HEADER_OVERFLOW: "431 Request Header Fields Too Large",
+  ERR_HTTP_REQUEST_TIMEOUT: "408 Request Timeout",
+};
+
+/** What is no HTTP gets a short answer, and the connection ends: nothing after it could be told apart. */
+function onClientError(error: NodeJS.ErrnoException, socket: import("node:stream").Duplex): void {
+  if (error.code === "ECONNRESET" || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const status = STATUS_OF[error.code ?? ""] ?? "400 Bad Request";
+  const body = JSON.stringify({
+    type: "urn:grantkeeper:error:invalid_request",
+    title: "the command, request or configuration is wrong",
+    status: Number(status.slice(0, 3)),
+    detail: "This is not a request that can be read.",
+    code: "invalid_request",
+  });
+  socket.end(
+    `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Type: ${PROBLEM_JSON}\r\nCache-Control: no-store\r\n` +
+      `X-Content-Type-Options: nosniff\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+  );
+}

@@ -1,0 +1,118 @@
+import type { IncomingMessage } from "node:http";
+import type { ApiKey } from "../core/api-key.ts";
+import { GrantkeeperError } from "../core/errors.ts";
+import type { ChangeFeed } from "../keeper/change-feed.ts";
+import type { Ports, Store } from "../keeper/ports.ts";
+import { clientAddress } from "./client-address.ts";
+import { createHandOutCounts, type HandOutCounts } from "./hand-out-counts.ts";
+import { createKeyRing, type KeyRing } from "./key-ring.ts";
+import { createRateLimit } from "./rate-limit.ts";
+import { createTokenCache, type TokenCache } from "./token-cache.ts";
+
+/** What the HTTP side is told about the place it runs at. */
+export interface ServiceOptions {
+  readonly version: string;
+  /** Requests a second of one key, on average; 0: no limit. */
+  readonly rateLimit: number;
+  /** Addresses of the proxies whose X-Forwarded-For is believed. */
+  readonly trustedProxies: readonly string[];
+  /** Whether `/metrics` needs no key. */
+  readonly openMetrics: boolean;
+  /** What was not foreseen; the answer says nothing of it. */
+  readonly onFault: (error: unknown) => void;
+}
+
+/** What all routes share. */
+export interface Service {
+  readonly ports: Ports;
+  readonly version: string;
+  readonly feed: ChangeFeed;
+  readonly tokens: TokenCache;
+  readonly keys: KeyRing;
+  readonly counts: HandOutCounts;
+  readonly openMetrics: boolean;
+  /** Counts a request of a key. @throws {HttpRefusal} `rate_limited`. */
+  readonly limit: (key: ApiKey) => void;
+  /** @throws {GrantkeeperError} `unauthorized`; `rate_limited` for whoever has been wrong too often. */
+  readonly authenticate: (request: IncomingMessage) => Promise<ApiKey>;
+  /** The keeper, acting as a key. */
+  readonly actingAs: (key: ApiKey) => Ports;
+  readonly onFault: (error: unknown) => void;
+}
+
+/** Wrong keys of one address: this many at once, and then so many a second. */
+const WRONG_KEYS = { burst: 100, perSecond: 2 };
+
+/** Wires what the routes share, on a keeper whose own writes are seen here at once. */
+export function createService(keeper: Ports, feed: ChangeFeed, options: ServiceOptions): Service {
+  const tokens = createTokenCache(feed);
+  const ports: Ports = { ...keeper, store: watched(keeper.store, tokens, () => keys.forget()) };
+  const keys = createKeyRing(ports, feed);
+  const counts = createHandOutCounts(ports);
+  const { rateLimit } = options;
+  const perKey = createRateLimit(ports.clock, rateLimit, rateLimit * 2, "This key is used too often.");
+  const wrong = createRateLimit(ports.clock, WRONG_KEYS.perSecond, WRONG_KEYS.burst, "Too many wrong keys.");
+  feed.subscribe(({ type, grantId }) => {
+    if (type === "api_key_created" || type === "api_key_revoked") keys.forget();
+    else if (type === "store_copied" || grantId !== null) tokens.forget(grantId);
+  });
+  return {
+    ports,
+    feed,
+    tokens,
+    keys,
+    counts,
+    version: options.version,
+    openMetrics: options.openMetrics,
+    onFault: options.onFault,
+    limit: (key) => perKey.take(key.id),
+    authenticate: async (request) => {
+      const { authorization } = request.headers;
+      try {
+        const key = await keys.find(authorization);
+        perKey.take(key.id);
+        return key;
+      } catch (error) {
+        const isWrong = error instanceof GrantkeeperError && error.code === "unauthorized";
+        // Whoever showed none has guessed nothing.
+        if (isWrong && authorization !== undefined)
+          wrong.take(clientAddress(request, options.trustedProxies));
+        throw error;
+      }
+    },
+    actingAs: (key) => ({ ...ports, actor: actorOf(key) }),
+  };
+}
+
+/** How the audit names a key. */
+export function actorOf({ id }: ApiKey): string {
+  return `api_key:${id}`;
+}
+
+/** What this process changes is not served from memory a moment longer; the rest comes by the feed. */
+function watched(store: Store, tokens: TokenCache, forgetKeys: () => void): Store {
+  return {
+    ...store,
+    changeGrant: async (write, seen) => {
+      try {
+        return await store.changeGrant(write, seen);
+      } finally {
+        tokens.forget(write.id);
+      }
+    },
+    removeGrant: async (id, event) => {
+      try {
+        await store.removeGrant(id, event);
+      } finally {
+        tokens.forget(id);
+      }
+    },
+    revokeApiKey: async (id, at, event) => {
+      try {
+        return await store.revokeApiKey(id, at, event);
+      } finally {
+        forgetKeys();
+      }
+    },
+  };
+}

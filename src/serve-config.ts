@@ -1,0 +1,132 @@
+import { readFileSync } from "node:fs";
+import { isIP } from "node:net";
+import { type Environment, readSettings, type Settings } from "./config.ts";
+import { GrantkeeperError } from "./core/errors.ts";
+import { isTrusted } from "./http/client-address.ts";
+import { SETTINGS, type SettingName } from "./settings.ts";
+
+/** Where and how the service listens. */
+export interface ServeConfig {
+  readonly host: string;
+  readonly port: number;
+  /** Without a path; null: the address that it listens at. */
+  readonly publicUrl: URL | null;
+  readonly allowedHosts: readonly string[];
+  readonly trustedProxies: readonly string[];
+  readonly tls: { readonly cert: string; readonly key: string } | null;
+  readonly rateLimit: number;
+  readonly openMetrics: boolean;
+}
+
+/** What the command line says, over everything else. */
+export interface ServeOverrides {
+  readonly host?: string | undefined;
+  readonly port?: string | undefined;
+}
+
+const DEFAULT_HOST = "127.0.0.1";
+const DEFAULT_PORT = "8700";
+
+/**
+ * Reads the settings of the service.
+ * @throws {GrantkeeperError} `invalid_request`, naming the setting; also for an address that others can reach
+ *   without TLS, or a proxy that has it.
+ */
+export async function readServeConfig(env: Environment, over: ServeOverrides = {}): Promise<ServeConfig> {
+  const settings = await readSettings(env);
+  const { setting } = settings;
+  const host = over.host ?? setting("host") ?? DEFAULT_HOST;
+  const trustedProxies = listOf(setting("trusted_proxies"));
+  for (const one of trustedProxies) checkNetwork(one);
+  const tls = readTls(settings);
+  if (!isLoopback(host) && tls === null && trustedProxies.length === 0) throw reachable(host);
+  return {
+    host,
+    port: whole("port", over.port ?? setting("port") ?? DEFAULT_PORT, 65_535),
+    publicUrl: publicUrl(setting("public_url")),
+    allowedHosts: listOf(setting("allowed_hosts")).map((one) => one.toLowerCase()),
+    trustedProxies,
+    tls,
+    rateLimit: whole("rate_limit", setting("rate_limit") ?? "0", 1_000_000),
+    openMetrics: yesOrNo("open_metrics", setting("open_metrics") ?? "false"),
+  };
+}
+
+/** Whether only programs of this machine can reach an address. */
+export function isLoopback(host: string): boolean {
+  return host === "localhost" || (isIP(host) !== 0 && isTrusted(host, LOOPBACK));
+}
+
+const LOOPBACK = ["127.0.0.0/8", "::1"];
+
+function readTls({ path }: Settings): ServeConfig["tls"] {
+  const [certFile, keyFile] = [path("tls_cert_file"), path("tls_key_file")];
+  if (certFile === null && keyFile === null) return null;
+  if (certFile === null || keyFile === null)
+    throw invalid("tls_cert_file and tls_key_file are only good together.", "Set both, or neither.");
+  return { cert: read("tls_cert_file", certFile), key: read("tls_key_file", keyFile) };
+}
+
+function read(name: SettingName, file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (cause) {
+    throw new GrantkeeperError("invalid_request", `${nameOf(name)} names ${file}, which cannot be read.`, {
+      remedy: "Name a PEM file that this user can read.",
+      cause,
+    });
+  }
+}
+
+function publicUrl(value: string | null): URL | null {
+  if (value === null) return null;
+  const url = URL.canParse(value) ? new URL(value) : null;
+  const isPlain = url !== null && url.pathname === "/" && url.search === "" && url.hash === "";
+  if (url !== null && isPlain && url.username === "" && /^https?:$/.test(url.protocol)) return url;
+  throw invalid(
+    `${nameOf("public_url")} is not the address of a service.`,
+    "Give it as in https://grants.example.com, without a path.",
+  );
+}
+
+function whole(name: SettingName, value: string, most: number): number {
+  const number = /^\d{1,9}$/.test(value) ? Number(value) : Number.NaN;
+  if (number <= most) return number;
+  throw invalid(`${nameOf(name)} cannot be ${JSON.stringify(value)}.`, `A whole number, 0 to ${most}.`);
+}
+
+function yesOrNo(name: SettingName, value: string): boolean {
+  if (value === "true" || value === "false") return value === "true";
+  throw invalid(`${nameOf(name)} cannot be ${JSON.stringify(value)}.`, "true or false.");
+}
+
+function listOf(value: string | null): string[] {
+  return (value ?? "").split(/[\s,]+/).filter((one) => one !== "");
+}
+
+function checkNetwork(one: string): void {
+  const [address = "", prefix] = one.split("/");
+  const family = isIP(address);
+  const most = family === 6 ? 128 : 32;
+  const isNetwork = prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= most);
+  if (family !== 0 && isNetwork) return;
+  throw invalid(
+    `${nameOf("trusted_proxies")}: ${JSON.stringify(one)} is no address or network.`,
+    "Give them as in 10.0.0.7 or 10.0.0.0/8.",
+  );
+}
+
+function reachable(host: string): GrantkeeperError {
+  return invalid(
+    `${host} can be reached from other machines, and tokens would pass in plain text.`,
+    `Set ${SETTINGS.tls_cert_file.env} and ${SETTINGS.tls_key_file.env}, or name the proxy that has TLS in ${SETTINGS.trusted_proxies.env}, or listen at 127.0.0.1.`,
+  );
+}
+
+function nameOf(name: SettingName): string {
+  return `${SETTINGS[name].env} (${name})`;
+}
+
+function invalid(message: string, remedy: string): GrantkeeperError {
+  return new GrantkeeperError("invalid_request", message, { remedy });
+}

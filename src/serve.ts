@@ -1,0 +1,185 @@
+import type { AddressInfo } from "node:net";
+import type { Environment } from "./config.ts";
+import type { Grant } from "./core/grant.ts";
+import { answerCallback, CALLBACK_PATH } from "./http/callback.ts";
+import { createApp } from "./http/app.ts";
+import type { GuardOptions } from "./http/guard.ts";
+import { type Reason, storeReason } from "./http/health.ts";
+import { apiKeyRoutes } from "./http/routes/api-keys.ts";
+import { authorizationRoutes } from "./http/routes/authorizations.ts";
+import { eventRoutes } from "./http/routes/events.ts";
+import { grantRoutes } from "./http/routes/grants.ts";
+import { integrationRoutes } from "./http/routes/integrations.ts";
+import { tokenRoutes } from "./http/routes/tokens.ts";
+import { type RunningServer, startServer } from "./http/server.ts";
+import { createService, type Service } from "./http/service.ts";
+import { answerFromMemory } from "./http/token-route.ts";
+import { followChanges } from "./keeper/change-feed.ts";
+import type { Failpoint, HeldStore } from "./keeper/ports.ts";
+import { keepAlive } from "./keeper/run.ts";
+import { type OpenKeeper, openKeeper } from "./open.ts";
+import type { ServeConfig } from "./serve-config.ts";
+
+export interface ServeOptions {
+  readonly env: Environment;
+  readonly config: ServeConfig;
+  readonly version: string;
+  readonly failpoint?: Failpoint | undefined;
+  /** What went wrong behind the scenes; never holds a secret. */
+  readonly onError: (error: unknown, grant: Grant | null) => void;
+  readonly onHeld: (found: HeldStore) => void;
+}
+
+/** A service at work. */
+export interface RunningService {
+  /** Where it listens, as in http://127.0.0.1:8700. */
+  readonly url: string;
+  /** Resolves, or rejects, when refreshing has ended, whoever ended it. */
+  readonly ended: Promise<void>;
+  /** Ends in order: requests under way are answered, refreshes under way saved, counts written down. */
+  readonly stop: () => Promise<void>;
+}
+
+/** How long, in ms, requests under way are waited for: a refresh may take its 30 s and be saved. */
+const STOP_PATIENCE = 35_000;
+/** Between two writings of counts, in ms. */
+const FLUSH_EVERY = 1000;
+
+/**
+ * The service: HTTP API and refreshing on one store, in one process.
+ * @throws {GrantkeeperError} what opening the store throws; `conflict` for a taken port.
+ */
+export async function serve(options: ServeOptions): Promise<RunningService> {
+  const { env, onHeld, failpoint } = options;
+  const keeper = await openKeeper(env, { actor: "scheduler", listens: true, onHeld, failpoint });
+  try {
+    return await start(keeper, options);
+  } catch (error) {
+    await keeper.close();
+    throw error;
+  }
+}
+
+async function start(keeper: OpenKeeper, options: ServeOptions): Promise<RunningService> {
+  const { config, onError, version } = options;
+  const report = (error: unknown): void => onError(error, null);
+  const feed = await followChanges(keeper.ports, report);
+  const service = createService(keeper.ports, feed, { ...config, version, onFault: report });
+  const stopping = new AbortController();
+  const state: State = { reason: { code: "starting", message: "It has not yet looked at what is due." } };
+  const server = await listen(service, config, state);
+  const refreshing = keepAlive(service.ports, {
+    signal: stopping.signal,
+    onError,
+    onTick: () => {
+      if (state.reason?.code === "starting") state.reason = null;
+    },
+    identity: keeper.identity,
+  }).catch((error: unknown) => {
+    state.reason = {
+      code: "refreshing_stopped",
+      message: "Refreshing has stopped; start the service again.",
+    };
+    throw error;
+  });
+  const flushing = flushRegularly(service, stopping.signal, report);
+  return {
+    url: urlOf(server.address, config),
+    ended: refreshing,
+    stop: async () => {
+      state.reason = { code: "stopping", message: "The service is stopping." };
+      stopping.abort();
+      await Promise.all([server.stop(STOP_PATIENCE), refreshing.catch(() => undefined), flushing]);
+      await feed.stop();
+      await flushAll(service, report);
+      await keeper.close();
+    },
+  };
+}
+
+interface State {
+  reason: Reason | null;
+}
+
+function listen(service: Service, config: ServeConfig, state: State): Promise<RunningServer> {
+  const routes = [
+    ...tokenRoutes(service),
+    ...grantRoutes,
+    ...authorizationRoutes,
+    ...integrationRoutes,
+    ...apiKeyRoutes,
+    ...eventRoutes,
+  ];
+  const app = createApp(service, routes, (open) => {
+    open.get(CALLBACK_PATH, (c) => answerCallback(service, c));
+    open.get("/livez", (c) => c.json({ status: "alive" }));
+    open.get("/readyz", async (c) => {
+      const reason = state.reason ?? (await storeReason(service.ports));
+      return reason === null
+        ? c.json({ status: "ready", reasons: [] })
+        : c.json({ status: "not_ready", reasons: [reason] }, 503);
+    });
+  });
+  return startServer({
+    app,
+    shortcut: (request, response) => answerFromMemory(service, request, response),
+    guardOptions: (address) => guardOptionsFor(address, config),
+    listen: { host: config.host, port: config.port },
+    tls: config.tls,
+  });
+}
+
+/** The names that the service goes by: its own address, the loopback names of its port, and what is configured. */
+function guardOptionsFor({ port, address, family }: AddressInfo, config: ServeConfig): GuardOptions {
+  const own = family === "IPv6" ? `[${address}]` : address;
+  const isDefaultPort = port === (config.tls === null ? 80 : 443);
+  const names = [own, "127.0.0.1", "[::1]", "localhost", config.host].flatMap((name) =>
+    isDefaultPort ? [name, `${name}:${port}`] : [`${name}:${port}`],
+  );
+  const hosts = new Set([...names, ...config.allowedHosts].map((name) => name.toLowerCase()));
+  if (config.publicUrl !== null) hosts.add(config.publicUrl.host);
+  const schemes = config.tls === null ? ["http", "https"] : ["https"];
+  const origins = new Set([...hosts].flatMap((host) => schemes.map((scheme) => `${scheme}://${host}`)));
+  return { hosts, origins };
+}
+
+function urlOf({ port, address, family }: AddressInfo, { tls, publicUrl }: ServeConfig): string {
+  if (publicUrl !== null) return publicUrl.origin;
+  const host = family === "IPv6" ? `[${address}]` : address;
+  return `${tls === null ? "http" : "https"}://${host}:${port}`;
+}
+
+/** Counts and last uses go to the store every second; what fails is counted on and tried again. */
+async function flushRegularly(
+  service: Service,
+  signal: AbortSignal,
+  report: (error: unknown) => void,
+): Promise<void> {
+  const { clock } = service.ports;
+  while (!signal.aborted) {
+    await new Promise<void>((resolve) => {
+      const stop = clock.alarm(FLUSH_EVERY, resolve);
+      signal.addEventListener(
+        "abort",
+        () => {
+          stop();
+          resolve();
+        },
+        { once: true },
+      );
+    });
+    await service.counts.flush().catch(report);
+    await service.keys.flush().catch(report);
+  }
+}
+
+async function flushAll(service: Service, report: (error: unknown) => void): Promise<void> {
+  try {
+    while (await service.counts.flush()) {
+      // Until nothing is left.
+    }
+    await service.keys.flush();
+  } catch (error) {
+    report(error);
+  }
+}
