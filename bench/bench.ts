@@ -2,11 +2,13 @@ import { measureInstall } from "./install.ts";
 import { measureRefresh } from "./refresh.ts";
 import { measureMillion, measureOverdue } from "./scale.ts";
 import { measureStart } from "./start.ts";
+import { measureTokens } from "./tokens.ts";
 
 const BENCHMARKS: Readonly<Record<string, (root: string) => Promise<void>>> = {
   start: measureStart,
   install: measureInstall,
   refresh: measureRefresh,
+  tokens: measureTokens,
   overdue: measureOverdue,
   million: measureMillion,
 };

@@ -58,7 +58,8 @@ function at(times: readonly number[], quantile: number): number {
   return sorted[Math.floor((sorted.length - 1) * quantile)] ?? Number.NaN;
 }
 
-async function homeWith(grants: number): Promise<string> {
+/** A home whose store has so many grants of one integration. */
+export async function homeWith(grants: number): Promise<string> {
   const home = mkdtempSync(join(tmpdir(), "grantkeeper-bench-"));
   const { ports, close } = await openKeeper({ GRANTKEEPER_HOME: home });
   const [preset] = Object.keys(defaultProvider.presets);

@@ -82,16 +82,16 @@ async function start(keeper: OpenKeeper, options: ServeOptions): Promise<Running
     };
     throw error;
   });
-  const flushing = flushRegularly(service, stopping.signal, report);
+  const stopFlushing = flushRegularly(service, report);
   return {
     url: urlOf(server.address, config),
     ended: refreshing,
     stop: async () => {
       state.reason = { code: "stopping", message: "The service is stopping." };
       stopping.abort();
-      await Promise.all([server.stop(STOP_PATIENCE), refreshing.catch(() => undefined), flushing]);
+      await Promise.all([server.stop(STOP_PATIENCE), refreshing.catch(() => undefined)]);
       await feed.stop();
-      await flushAll(service, report);
+      await stopFlushing();
       await keeper.close();
     },
   };
@@ -150,36 +150,33 @@ function urlOf({ port, address, family }: AddressInfo, { tls, publicUrl }: Serve
 }
 
 /** Counts and last uses go to the store every second; what fails is counted on and tried again. */
-async function flushRegularly(
-  service: Service,
-  signal: AbortSignal,
-  report: (error: unknown) => void,
-): Promise<void> {
+function flushRegularly(service: Service, report: (error: unknown) => void): () => Promise<void> {
   const { clock } = service.ports;
-  while (!signal.aborted) {
-    await new Promise<void>((resolve) => {
-      const stop = clock.alarm(FLUSH_EVERY, resolve);
-      signal.addEventListener(
-        "abort",
-        () => {
-          stop();
-          resolve();
-        },
-        { once: true },
-      );
+  let last: Promise<void> = Promise.resolve();
+  let cancel = (): void => undefined;
+  const next = (): void => {
+    cancel = clock.alarm(FLUSH_EVERY, () => {
+      last = flush(service).then(() => undefined, report);
+      void last.then(next);
     });
-    await service.counts.flush().catch(report);
-    await service.keys.flush().catch(report);
-  }
+  };
+  next();
+  return async () => {
+    cancel();
+    await last;
+    cancel();
+    await flushAll(service).catch(report);
+  };
 }
 
-async function flushAll(service: Service, report: (error: unknown) => void): Promise<void> {
-  try {
-    while (await service.counts.flush()) {
-      // Until nothing is left.
-    }
-    await service.keys.flush();
-  } catch (error) {
-    report(error);
+async function flush({ counts, keys }: Service): Promise<boolean> {
+  const hasMore = await counts.flush();
+  await keys.flush();
+  return hasMore;
+}
+
+async function flushAll(service: Service): Promise<void> {
+  while (await flush(service)) {
+    // Until nothing is left.
   }
 }
