@@ -16,6 +16,8 @@ export interface ServeConfig {
   readonly tls: { readonly cert: string; readonly key: string } | null;
   readonly rateLimit: number;
   readonly openMetrics: boolean;
+  /** A file, or `stderr`; null: none. */
+  readonly accessLog: string | null;
 }
 
 /** What the command line says, over everything else. */
@@ -34,7 +36,7 @@ const DEFAULT_PORT = "8700";
  */
 export async function readServeConfig(env: Environment, over: ServeOverrides = {}): Promise<ServeConfig> {
   const settings = await readSettings(env);
-  const { setting } = settings;
+  const { setting, path } = settings;
   const host = over.host ?? setting("host") ?? DEFAULT_HOST;
   const trustedProxies = listOf(setting("trusted_proxies"));
   for (const one of trustedProxies) checkNetwork(one);
@@ -48,6 +50,7 @@ export async function readServeConfig(env: Environment, over: ServeOverrides = {
     trustedProxies,
     tls,
     rateLimit: whole("rate_limit", setting("rate_limit") ?? "0", 1_000_000),
+    accessLog: setting("access_log") === "stderr" ? "stderr" : path("access_log"),
     openMetrics: yesOrNo("open_metrics", setting("open_metrics") ?? "false"),
   };
 }

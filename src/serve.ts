@@ -2,9 +2,12 @@ import type { AddressInfo } from "node:net";
 import type { Environment } from "./config.ts";
 import type { Grant } from "./core/grant.ts";
 import { answerCallback, CALLBACK_PATH } from "./http/callback.ts";
+import { openAccessLog } from "./http/access-log.ts";
 import { createApp } from "./http/app.ts";
 import type { GuardOptions } from "./http/guard.ts";
 import { type Reason, storeReason } from "./http/health.ts";
+import { answerMetrics, METRICS_PATH } from "./http/metrics-route.ts";
+import { watchRequest } from "./http/watch-request.ts";
 import { apiKeyRoutes } from "./http/routes/api-keys.ts";
 import { authorizationRoutes } from "./http/routes/authorizations.ts";
 import { eventRoutes } from "./http/routes/events.ts";
@@ -34,6 +37,8 @@ export interface ServeOptions {
 export interface RunningService {
   /** Where it listens, as in http://127.0.0.1:8700. */
   readonly url: string;
+  /** For whoever moved the access log away. */
+  readonly reopenLog: () => void;
   /** Resolves, or rejects, when refreshing has ended, whoever ended it. */
   readonly ended: Promise<void>;
   /** Ends in order: requests under way are answered, refreshes under way saved, counts written down. */
@@ -64,7 +69,9 @@ async function start(keeper: OpenKeeper, options: ServeOptions): Promise<Running
   const { config, onError, version } = options;
   const report = (error: unknown): void => onError(error, null);
   const feed = await followChanges(keeper.ports, report);
-  const service = createService(keeper.ports, feed, { ...config, version, onFault: report });
+  const log = config.accessLog === null ? null : openAccessLog(config.accessLog);
+  const onRequest = log?.observe ?? (() => undefined);
+  const service = createService(keeper.ports, feed, { ...config, version, onFault: report, onRequest });
   const stopping = new AbortController();
   const state: State = { reason: { code: "starting", message: "It has not yet looked at what is due." } };
   const server = await listen(service, config, state);
@@ -86,12 +93,14 @@ async function start(keeper: OpenKeeper, options: ServeOptions): Promise<Running
   return {
     url: urlOf(server.address, config),
     ended: refreshing,
+    reopenLog: () => log?.reopen(),
     stop: async () => {
       state.reason = { code: "stopping", message: "The service is stopping." };
       stopping.abort();
       await Promise.all([server.stop(STOP_PATIENCE), refreshing.catch(() => undefined)]);
       await feed.stop();
       await stopFlushing();
+      log?.close();
       await keeper.close();
     },
   };
@@ -112,6 +121,7 @@ function listen(service: Service, config: ServeConfig, state: State): Promise<Ru
   ];
   const app = createApp(service, routes, (open) => {
     open.get(CALLBACK_PATH, (c) => answerCallback(service, c));
+    open.get(METRICS_PATH, (c) => answerMetrics(service, c));
     open.get("/livez", (c) => c.json({ status: "alive" }));
     open.get("/readyz", async (c) => {
       const reason = state.reason ?? (await storeReason(service.ports));
@@ -122,6 +132,7 @@ function listen(service: Service, config: ServeConfig, state: State): Promise<Ru
   });
   return startServer({
     app,
+    watch: (request, response) => watchRequest(service, request, response),
     shortcut: (request, response) => answerFromMemory(service, request, response),
     guardOptions: (address) => guardOptionsFor(address, config),
     listen: { host: config.host, port: config.port },
@@ -156,9 +167,12 @@ function flushRegularly(service: Service, report: (error: unknown) => void): () 
   let cancel = (): void => undefined;
   const next = (): void => {
     cancel = clock.alarm(FLUSH_EVERY, () => {
-      last = flush(service).then(() => undefined, report);
-      void last.then(next);
+      last = turn();
     });
+  };
+  const turn = async (): Promise<void> => {
+    await flush(service).catch(report);
+    next();
   };
   next();
   return async () => {

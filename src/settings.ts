@@ -52,6 +52,10 @@ export const SETTINGS = {
     env: "GRANTKEEPER_RATE_LIMIT",
     meaning: "requests a second of one API key, on average, twice as many at once; 0 (default): no limit",
   },
+  access_log: {
+    env: "GRANTKEEPER_ACCESS_LOG",
+    meaning: "a file for one JSON line a request, or `stderr`; none where absent; opened anew at SIGHUP",
+  },
   open_metrics: {
     env: "GRANTKEEPER_OPEN_METRICS",
     meaning: "`true`: the metrics need no API key",

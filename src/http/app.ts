@@ -4,9 +4,11 @@ import { hasScope } from "../core/api-key.ts";
 import { GrantkeeperError } from "../core/errors.ts";
 import { authorize } from "../keeper/api-keys.ts";
 import { openApiDocument } from "./openapi.ts";
+import { requestFacts } from "./observe.ts";
 import { HttpRefusal, invalidRequest, type Problem, PROBLEM_JSON, problemOf } from "./problem.ts";
 import { readBody, readQuery } from "./read-request.ts";
 import type { Route } from "./route.ts";
+import { nameSchema } from "./schemas.ts";
 import type { Service } from "./service.ts";
 
 export type Env = { Bindings: HttpBindings };
@@ -34,8 +36,12 @@ export function createApp(
 }
 
 async function answerRoute(service: Service, route: Route, c: Context<Env>): Promise<Response> {
+  const facts = requestFacts(c.env.outgoing);
+  facts.route = route.path;
   const key = await service.authenticate(c.env.incoming);
   const name = c.req.param("name") ?? "";
+  facts.key = key.id;
+  facts.subject = nameSchema.safeParse(name).success ? name : null;
   const needed = route.scopes.find((scope) => hasScope(key, scope)) ?? route.scopes[0] ?? "admin";
   authorize(key, needed, service.ports.clock.now(), route.isAboutGrant ? name : undefined);
   const query = readQuery(c, route.query);

@@ -42,6 +42,8 @@ export type Shortcut = (request: IncomingMessage, response: ServerResponse) => b
 export interface ServerOptions {
   readonly app: Hono<Env>;
   readonly shortcut: Shortcut;
+  /** Sees each request that the shortcut did not answer. */
+  readonly watch: (request: IncomingMessage, response: ServerResponse) => void;
   /** Made when it is known where the server listens: its own address is one of the hosts. */
   readonly guardOptions: (address: AddressInfo) => GuardOptions;
   readonly listen: ListenOptions;
@@ -54,7 +56,7 @@ export interface ServerOptions {
  * @throws {GrantkeeperError} `conflict` for a port that is taken, `invalid_request` for one that cannot be had.
  */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
-  const { app, shortcut, tls } = options;
+  const { app, shortcut, watch, tls } = options;
   let guardOptions: GuardOptions = { hosts: new Set(), origins: new Set() };
   const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
   const answer: RequestListener = (request, response) => {
@@ -62,9 +64,11 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       guard(request, guardOptions);
       if (shortcut(request, response)) return;
     } catch (error) {
+      watch(request, response);
       refuseDirectly(request, response, error);
       return;
     }
+    watch(request, response);
     for (const [name, value] of Object.entries(SECURITY_HEADERS)) response.setHeader(name, value);
     void listener(request, response);
   };

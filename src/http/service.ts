@@ -6,6 +6,8 @@ import type { Ports, Store } from "../keeper/ports.ts";
 import { clientAddress } from "./client-address.ts";
 import { createHandOutCounts, type HandOutCounts } from "./hand-out-counts.ts";
 import { createKeyRing, type KeyRing } from "./key-ring.ts";
+import { createMetrics, type Metrics } from "./metrics.ts";
+import type { Observe } from "./observe.ts";
 import { createRateLimit } from "./rate-limit.ts";
 import { createTokenCache, type TokenCache } from "./token-cache.ts";
 
@@ -20,6 +22,8 @@ export interface ServiceOptions {
   readonly openMetrics: boolean;
   /** What was not foreseen; the answer says nothing of it. */
   readonly onFault: (error: unknown) => void;
+  /** Told of each answered request, but for tokens out of memory. */
+  readonly onRequest: Observe;
 }
 
 /** What all routes share. */
@@ -30,7 +34,10 @@ export interface Service {
   readonly tokens: TokenCache;
   readonly keys: KeyRing;
   readonly counts: HandOutCounts;
+  readonly metrics: Metrics;
   readonly openMetrics: boolean;
+  readonly trustedProxies: readonly string[];
+  readonly observe: Observe;
   /** Counts a request of a key. @throws {HttpRefusal} `rate_limited`. */
   readonly limit: (key: ApiKey) => void;
   /** @throws {GrantkeeperError} `unauthorized`; `rate_limited` for whoever has been wrong too often. */
@@ -46,7 +53,9 @@ const WRONG_KEYS = { burst: 100, perSecond: 2 };
 /** Wires what the routes share, on a keeper whose own writes are seen here at once. */
 export function createService(keeper: Ports, feed: ChangeFeed, options: ServiceOptions): Service {
   const tokens = createTokenCache(feed);
-  const ports: Ports = { ...keeper, store: watched(keeper.store, tokens, () => keys.forget()) };
+  const metrics = createMetrics(keeper);
+  const store = watched(metrics.watchStore(keeper.store), tokens, () => keys.forget());
+  const ports: Ports = { ...keeper, store, send: metrics.watchSend(keeper.send) };
   const keys = createKeyRing(ports, feed);
   const counts = createHandOutCounts(ports);
   const { rateLimit } = options;
@@ -63,7 +72,13 @@ export function createService(keeper: Ports, feed: ChangeFeed, options: ServiceO
     keys,
     counts,
     version: options.version,
+    metrics,
     openMetrics: options.openMetrics,
+    trustedProxies: options.trustedProxies,
+    observe: (observation) => {
+      metrics.observe(observation);
+      options.onRequest(observation);
+    },
     onFault: options.onFault,
     limit: (key) => perKey.take(key.id),
     authenticate: async (request) => {

@@ -29,6 +29,7 @@ export function answerFromMemory(
   response: ServerResponse,
 ): boolean {
   if (request.method !== "GET") return false;
+  const startedAt = performance.now();
   const found = TARGET.exec(request.url ?? "");
   if (found === null) return false;
   const [, name = "", minTtl] = found;
@@ -45,6 +46,7 @@ export function answerFromMemory(
   service.limit(key);
   service.counts.count(counter, now);
   send(response, held, left);
+  service.metrics.observeFromMemory((performance.now() - startedAt) / 1000);
   return true;
 }
 

@@ -105,6 +105,19 @@ export interface HandOutCount {
   readonly at: number;
 }
 
+/** How everything stands, in a few numbers; times are epoch ms, of active grants, null where there is none. */
+export interface StoreSummary {
+  readonly states: Readonly<Record<GrantState, number>>;
+  readonly firstAccessEnd: number | null;
+  readonly firstRefreshEnd: number | null;
+  /** When the grant was due that is due longest and that nobody is refreshing. */
+  readonly firstDueAt: number | null;
+  /** Active grants whose last refresh brought no token. */
+  readonly failing: number;
+  /** Integrations that their provider refuses. */
+  readonly incidents: number;
+}
+
 /** Which grants a page of them is made of. */
 export interface GrantPageQuery {
   readonly state: GrantState | null;
@@ -145,6 +158,8 @@ export interface GrantStore {
   readonly grants: () => Promise<Grant[]>;
   /** Some, ordered by name. */
   readonly grantPage: (query: GrantPageQuery) => Promise<Grant[]>;
+  /** How everything stands, in numbers. */
+  readonly summary: () => Promise<StoreSummary>;
   /** How all stand, ordered by name. */
   readonly standings: () => Promise<GrantStanding[]>;
   /** @throws {GrantkeeperError} `conflict` where the name is taken. */

@@ -10,6 +10,7 @@ import type { NextTurn } from "./group-commit.ts";
 import { readGrantPage } from "./grant-page.ts";
 import { countHandOuts, recordHandOut } from "./hand-outs.ts";
 import { readStandings } from "./standings.ts";
+import { readSummary } from "./summary.ts";
 import { insert, readOne, refusingDuplicates } from "./statements.ts";
 
 const asGrant = rowReader<Grant>(GRANT_COLUMNS);
@@ -26,6 +27,7 @@ export function createGrantStore(database: Database, failpoint: Failpoint, nextT
       return rows.map(asGrant);
     },
     grantPage: (query) => readGrantPage(database, query, asGrant),
+    summary: () => readSummary(database),
     standings: () => readStandings(database),
     addGrant: (grant, events) =>
       refusingDuplicates(`A grant named ${quote(grant.name)}`, () =>

@@ -51,10 +51,12 @@ async function run(session: Session, options: Options): Promise<void> {
       if (stop.signal.aborted) resolve();
       stop.signal.addEventListener("abort", () => resolve());
     });
+    process.on("SIGHUP", service.reopenLog);
     try {
       await Promise.race([aborted, service.ended]);
     } finally {
       await service.stop();
+      process.off("SIGHUP", service.reopenLog);
     }
     tell(io, "Stopped.");
   } finally {

@@ -1,0 +1,24 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { clientAddress } from "./client-address.ts";
+import { requestFacts } from "./observe.ts";
+import type { Service } from "./service.ts";
+
+/** Tells metrics and log of a request when its answer has ended, or its client has gone. */
+export function watchRequest(service: Service, request: IncomingMessage, response: ServerResponse): void {
+  const startedAt = performance.now();
+  const { method = "?" } = request;
+  const address = clientAddress(request, service.trustedProxies);
+  response.once("close", () => {
+    service.observe({
+      ...requestFacts(response),
+      // A method that we do not serve is whatever the client wrote.
+      method: KNOWN.has(method) ? method : "other",
+      // Nothing was sent before the client went: nginx's word for it.
+      status: response.headersSent ? response.statusCode : 499,
+      seconds: (performance.now() - startedAt) / 1000,
+      address,
+    });
+  });
+}
+
+const KNOWN = new Set(["GET", "HEAD", "POST", "PATCH", "DELETE"]);
