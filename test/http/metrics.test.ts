@@ -13,7 +13,6 @@ const read = (file: string): string => readFileSync(join(ROOT, file), "utf8");
 async function metricNames(): Promise<string[]> {
   const rig = await openRig();
   const text = await createMetrics(rig.ports).text();
-  await rig.close();
   return [...text.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => String(name)).toSorted();
 }
 
