@@ -36,7 +36,7 @@ export async function readConfig(env: Environment): Promise<Config> {
     databasePassword: given(env["PGPASSWORD"]),
     masterKey: given(env["GRANTKEEPER_MASTER_KEY"]),
     masterKeyFile: path("master_key_file"),
-    sqlite: oneOf("sqlite", setting("sqlite") ?? "auto", ["auto", "bundled"]),
+    sqlite: oneOf("sqlite", setting("sqlite") ?? SETTINGS.sqlite.fallback, ["auto", "bundled"]),
     caFile: path("ca_file"),
     proxies: {
       http: env["HTTP_PROXY"] ?? env["http_proxy"],
@@ -51,6 +51,8 @@ export interface Settings {
   readonly home: string;
   /** Null: not set. */
   readonly setting: (name: SettingName) => string | null;
+  /** Where it is set; null: nowhere. */
+  readonly source: (name: SettingName) => "environment" | "file" | null;
   /** The same for a file: relative paths count from the home. */
   readonly path: (name: SettingName) => string | null;
 }
@@ -63,6 +65,10 @@ export async function readSettings(env: Environment): Promise<Settings> {
   return {
     home,
     setting,
+    source: (name) => {
+      if (given(env[SETTINGS[name].env]) !== null) return "environment";
+      return file[name] === undefined ? null : "file";
+    },
     path: (name) => {
       const value = setting(name);
       return value === null ? null : resolve(home, value);

@@ -26,9 +26,6 @@ export interface ServeOverrides {
   readonly port?: string | undefined;
 }
 
-const DEFAULT_HOST = "127.0.0.1";
-const DEFAULT_PORT = "8700";
-
 /**
  * Reads the settings of the service.
  * @throws {GrantkeeperError} `invalid_request`, naming the setting; also for an address that others can reach
@@ -37,21 +34,21 @@ const DEFAULT_PORT = "8700";
 export async function readServeConfig(env: Environment, over: ServeOverrides = {}): Promise<ServeConfig> {
   const settings = await readSettings(env);
   const { setting, path } = settings;
-  const host = over.host ?? setting("host") ?? DEFAULT_HOST;
+  const host = over.host ?? setting("host") ?? SETTINGS.host.fallback;
   const trustedProxies = listOf(setting("trusted_proxies"));
   for (const one of trustedProxies) checkNetwork(one);
   const tls = readTls(settings);
   if (!isLoopback(host) && tls === null && trustedProxies.length === 0) throw reachable(host);
   return {
     host,
-    port: whole("port", over.port ?? setting("port") ?? DEFAULT_PORT, 65_535),
+    port: whole("port", over.port ?? setting("port") ?? SETTINGS.port.fallback, 65_535),
     publicUrl: publicUrl(setting("public_url")),
     allowedHosts: listOf(setting("allowed_hosts")).map((one) => one.toLowerCase()),
     trustedProxies,
     tls,
-    rateLimit: whole("rate_limit", setting("rate_limit") ?? "0", 1_000_000),
+    rateLimit: whole("rate_limit", setting("rate_limit") ?? SETTINGS.rate_limit.fallback, 1_000_000),
     accessLog: setting("access_log") === "stderr" ? "stderr" : path("access_log"),
-    openMetrics: yesOrNo("open_metrics", setting("open_metrics") ?? "false"),
+    openMetrics: yesOrNo("open_metrics", setting("open_metrics") ?? SETTINGS.open_metrics.fallback),
   };
 }
 

@@ -8,12 +8,7 @@ import type { GuardOptions } from "./http/guard.ts";
 import { type Reason, storeReason } from "./http/health.ts";
 import { answerMetrics, METRICS_PATH } from "./http/metrics-route.ts";
 import { watchRequest } from "./http/watch-request.ts";
-import { apiKeyRoutes } from "./http/routes/api-keys.ts";
-import { authorizationRoutes } from "./http/routes/authorizations.ts";
-import { eventRoutes } from "./http/routes/events.ts";
-import { grantRoutes } from "./http/routes/grants.ts";
-import { integrationRoutes } from "./http/routes/integrations.ts";
-import { tokenRoutes } from "./http/routes/tokens.ts";
+import { routesOf } from "./http/routes/index.ts";
 import { type RunningServer, startServer } from "./http/server.ts";
 import { createService, type Service } from "./http/service.ts";
 import { answerFromMemory } from "./http/token-route.ts";
@@ -111,15 +106,7 @@ interface State {
 }
 
 function listen(service: Service, config: ServeConfig, state: State): Promise<RunningServer> {
-  const routes = [
-    ...tokenRoutes(service),
-    ...grantRoutes,
-    ...authorizationRoutes,
-    ...integrationRoutes,
-    ...apiKeyRoutes,
-    ...eventRoutes,
-  ];
-  const app = createApp(service, routes, (open) => {
+  const app = createApp(service, routesOf(service), (open) => {
     open.get(CALLBACK_PATH, (c) => answerCallback(service, c));
     open.get(METRICS_PATH, (c) => answerMetrics(service, c));
     open.get("/livez", (c) => c.json({ status: "alive" }));

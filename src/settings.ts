@@ -1,3 +1,10 @@
+interface SettingFacts {
+  readonly env: string;
+  /** What it is where it is not set; absent: nothing. */
+  readonly fallback?: string;
+  readonly meaning: string;
+}
+
 /**
  * Every setting: its name in `grantkeeper.yaml`, its environment variable, and what it is for. The
  * environment wins. `docs/configuration.md` is held against this list.
@@ -13,6 +20,7 @@ export const SETTINGS = {
   },
   sqlite: {
     env: "GRANTKEEPER_SQLITE",
+    fallback: "auto",
     meaning: "`bundled` forces the SQLite that comes with Grantkeeper; `auto` (default) prefers Node's own",
   },
   ca_file: {
@@ -21,10 +29,12 @@ export const SETTINGS = {
   },
   host: {
     env: "GRANTKEEPER_HOST",
+    fallback: "127.0.0.1",
     meaning: "the address that `serve` listens at; 127.0.0.1 where absent",
   },
   port: {
     env: "GRANTKEEPER_PORT",
+    fallback: "8700",
     meaning: "the port that `serve` listens at; 8700 where absent, 0 for any that is free",
   },
   public_url: {
@@ -50,6 +60,7 @@ export const SETTINGS = {
   },
   rate_limit: {
     env: "GRANTKEEPER_RATE_LIMIT",
+    fallback: "0",
     meaning: "requests a second of one API key, on average, twice as many at once; 0 (default): no limit",
   },
   access_log: {
@@ -58,9 +69,10 @@ export const SETTINGS = {
   },
   open_metrics: {
     env: "GRANTKEEPER_OPEN_METRICS",
+    fallback: "false",
     meaning: "`true`: the metrics need no API key",
   },
-} as const;
+} as const satisfies Record<string, SettingFacts>;
 
 /** Variables that are not settings of the file: where the home is, secrets, and what the system has for all. */
 export const ENVIRONMENT_ONLY = {

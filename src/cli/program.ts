@@ -28,6 +28,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Define>>> = {
   remove: async () => (await import("./commands/remove.ts")).defineRemove,
   rehearse: async () => (await import("./commands/rehearse.ts")).defineRehearse,
   emulator: async () => (await import("./commands/emulator.ts")).defineEmulator,
+  config: async () => (await import("./commands/config.ts")).defineConfig,
   migrate: async () => (await import("./commands/migrate.ts")).defineMigrate,
   doctor: async () => (await import("./commands/doctor.ts")).defineDoctor,
   completion: async () => (await import("./commands/completion.ts")).defineCompletion,

@@ -3,6 +3,8 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { ERROR_CODES } from "../../src/core/errors.ts";
 import { EVENT_TYPES } from "../../src/core/events.ts";
+import { routesOf } from "../../src/http/routes/index.ts";
+import { createTokenCache } from "../../src/http/token-cache.ts";
 import { FAILPOINTS } from "../../src/keeper/ports.ts";
 import { STANDARD_REFUSALS } from "../../src/oauth/standard-refusals.ts";
 import { PROVIDERS } from "../../src/providers/index.ts";
@@ -14,6 +16,7 @@ import { leavesOf, programTree } from "./program.ts";
 const COMMANDS = readPage("docs/commands.md");
 const ERRORS = readPage("docs/errors.md");
 const EMULATOR = readPage("docs/emulator.md");
+const ROUTES = routesOf({ tokens: createTokenCache({ isFresh: () => true }) });
 const LEAVES = leavesOf(await programTree());
 
 /** Options that `docs/commands.md` says once for all. */
@@ -191,4 +194,16 @@ test("docs/first-token.md says the same of each scope as the program", () => {
   );
   const scopes = webex?.presets["meetings-capture"]?.scopes ?? [];
   expect(rows).toEqual(scopes.map((scope) => [`\`${scope}\``, webex?.scopePurposes[scope]]));
+});
+
+test("docs/http-api.md has every route with its scopes", () => {
+  const rows = rowsOf(sectionOf(readPage("docs/http-api.md"), "## Routes")).map(([call, scope]) => [
+    call,
+    scope,
+  ]);
+  const known = ROUTES.map(({ method, path, scopes }) => [
+    `\`${method.toUpperCase()} ${path}\``,
+    scopes.map((scope) => `\`${scope}\``).join(" or "),
+  ]);
+  expect(rows).toEqual(known);
 });

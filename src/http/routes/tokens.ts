@@ -14,7 +14,7 @@ import { rememberConsumer } from "../token-route.ts";
 const LONGEST_TTL = 100 * 365 * 24 * 3600;
 
 /** `GET …/token`, for whatever cannot be answered from memory; it puts into memory what it finds. */
-export function tokenRoutes(service: Service): readonly Route[] {
+export function tokenRoutes(service: Pick<Service, "tokens">): readonly Route[] {
   const { tokens } = service;
   const token = defineRoute({
     method: "get",
