@@ -25,22 +25,33 @@ export function parseSettings(path: string, text: string): Settings {
         `${at(isScalar(key) ? key.range?.[0] : 0)}: there is no setting ${JSON.stringify(name)}.`,
       );
     }
-    const given = textOf(value);
-    if (given === null) throw invalid(`${at(key.range?.[0])}: ${key.value} has to be a text.`);
+    const given = textOf(key.value, value);
+    if (given === null) throw invalid(`${at(key.range?.[0])}: ${key.value} has to be ${formOf(key.value)}.`);
     settings[key.value] = given;
   }
   return settings;
 }
 
-/** A text, a number or a yes or no as it would stand in the environment; a list with commas between. */
-function textOf(value: unknown): string | null {
-  if (isSeq(value)) {
-    const parts = value.items.map(textOf);
+/** A value as it would stand in the environment: a list with commas between; null where it has another form. */
+function textOf(name: SettingName, value: unknown): string | null {
+  const facts = SETTINGS[name];
+  const form = "form" in facts ? facts.form : "text";
+  if (form === "list" && isSeq(value)) {
+    const parts = value.items.map((item) => textOf(name, item));
     return parts.includes(null) ? null : parts.join(",");
   }
-  if (!isScalar(value)) return null;
-  const { value: plain } = value;
-  return ["string", "number", "boolean"].includes(typeof plain) ? String(plain) : null;
+  const plain = isScalar(value) ? value.value : undefined;
+  if (typeof plain === "string") return plain;
+  const fits =
+    (form === "number" && typeof plain === "number") || (form === "yes_or_no" && typeof plain === "boolean");
+  return fits ? String(plain) : null;
+}
+
+const FORMS = { number: "a number", yes_or_no: "true or false", list: "a list of texts", text: "a text" };
+
+function formOf(name: SettingName): string {
+  const facts = SETTINGS[name];
+  return FORMS["form" in facts ? facts.form : "text"];
 }
 
 function isSettingName(name: unknown): name is SettingName {

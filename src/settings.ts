@@ -2,6 +2,8 @@ interface SettingFacts {
   readonly env: string;
   /** What it is where it is not set; absent: nothing. */
   readonly fallback?: string;
+  /** What the file may have besides a text. */
+  readonly form?: "number" | "yes_or_no" | "list";
   readonly meaning: string;
 }
 
@@ -34,6 +36,7 @@ export const SETTINGS = {
   },
   port: {
     env: "GRANTKEEPER_PORT",
+    form: "number",
     fallback: "8700",
     meaning: "the port that `serve` listens at; 8700 where absent, 0 for any that is free",
   },
@@ -44,10 +47,12 @@ export const SETTINGS = {
   },
   allowed_hosts: {
     env: "GRANTKEEPER_ALLOWED_HOSTS",
+    form: "list",
     meaning: "more names, with their ports, that the service is reached by; separated by commas",
   },
   trusted_proxies: {
     env: "GRANTKEEPER_TRUSTED_PROXIES",
+    form: "list",
     meaning: "addresses or networks of the proxies before the service, whose X-Forwarded-For is believed",
   },
   tls_cert_file: {
@@ -60,6 +65,7 @@ export const SETTINGS = {
   },
   rate_limit: {
     env: "GRANTKEEPER_RATE_LIMIT",
+    form: "number",
     fallback: "0",
     meaning: "requests a second of one API key, on average, twice as many at once; 0 (default): no limit",
   },
@@ -69,6 +75,7 @@ export const SETTINGS = {
   },
   open_metrics: {
     env: "GRANTKEEPER_OPEN_METRICS",
+    form: "yes_or_no",
     fallback: "false",
     meaning: "`true`: the metrics need no API key",
   },

@@ -20,6 +20,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Define>>> = {
   exec: async () => (await import("./commands/exec.ts")).defineExec,
   handoff: async () => (await import("./commands/handoff.ts")).defineHandoff,
   reveal: async () => (await import("./commands/reveal.ts")).defineReveal,
+  "api-key": async () => (await import("./commands/api-key.ts")).defineApiKey,
   serve: async () => (await import("./commands/serve.ts")).defineServe,
   run: async () => (await import("./commands/run.ts")).defineRun,
   suspend: async () => (await import("./commands/suspend.ts")).defineSuspend,

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { API_KEY_SCOPES } from "../../src/core/api-key.ts";
 import { ERROR_CODES } from "../../src/core/errors.ts";
 import { EVENT_TYPES } from "../../src/core/events.ts";
 import { routesOf } from "../../src/http/routes/index.ts";
@@ -194,6 +195,11 @@ test("docs/first-token.md says the same of each scope as the program", () => {
   );
   const scopes = webex?.presets["meetings-capture"]?.scopes ?? [];
   expect(rows).toEqual(scopes.map((scope) => [`\`${scope}\``, webex?.scopePurposes[scope]]));
+});
+
+test("docs/api-keys.md has every scope with what it allows", () => {
+  const rows = rowsOf(sectionOf(readPage("docs/api-keys.md"), "## What a key may do"));
+  expect(rows).toEqual(Object.entries(API_KEY_SCOPES).map(([scope, meaning]) => [`\`${scope}\``, meaning]));
 });
 
 test("docs/http-api.md has every route with its scopes", () => {

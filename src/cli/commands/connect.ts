@@ -1,4 +1,5 @@
-import { type Command, InvalidArgumentError } from "commander";
+import type { Command } from "commander";
+import { durationOption } from "../duration.ts";
 import { GrantkeeperError, toGrantkeeperError } from "../../core/errors.ts";
 import type { Grant } from "../../core/grant.ts";
 import { parseName } from "../../core/names.ts";
@@ -61,7 +62,15 @@ export function defineConnect(program: Command, session: Session): void {
     .option("--integration <name>", "the integration to consent to")
     .option("--no-browser", "only print the address; open it wherever you like")
     .option("--device", "consent on any other machine, by typing a short code there")
-    .option("--timeout <time>", "how long to wait for the consent, as 90s, 5m (default: 5m)", duration);
+    .option(
+      "--timeout <time>",
+      "how long to wait for the consent, as 90s, 5m (default: 5m)",
+      durationOption({
+        units: ["ms", "s", "m", "h"],
+        most: 86_400_000,
+        rule: "It has to be a time such as 90s, 5m or 1h, a day at most.",
+      }),
+    );
   withVerbose(command).action((name: string, options: Options) =>
     withKeeper(session, options, async ({ keeper, interrupts }) => {
       const { ports } = keeper;
@@ -240,12 +249,4 @@ function warnOfOtherAccount(session: Session, before: Grant | null, grant: Grant
   if (was === null || is === null || was.id === is.id) return;
   const name = (one: typeof is): string => one.email ?? one.displayName ?? one.id ?? "?";
   notice(session, [`Another account than before consented: ${name(is)} instead of ${name(was)}.`], "Warning");
-}
-
-function duration(text: string): number {
-  const [, amount, unit = "s"] = /^(\d{1,6})(ms|s|m|h)?$/.exec(text) ?? [];
-  const units: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
-  const ms = Number(amount) * (units[unit] ?? Number.NaN);
-  if (ms > 0 && ms <= 86_400_000) return ms;
-  throw new InvalidArgumentError("It has to be a time such as 90s, 5m or 1h, a day at most.");
 }
