@@ -118,6 +118,15 @@ export interface StoreSummary {
   readonly incidents: number;
 }
 
+/** What is written down of one consumer and one generation; times are epoch ms. */
+export interface HandOutRecord {
+  readonly generation: number;
+  readonly consumer: string;
+  readonly times: number;
+  readonly firstAt: number;
+  readonly lastAt: number;
+}
+
 /** Which grants a page of them is made of. */
 export interface GrantPageQuery {
   readonly state: GrantState | null;
@@ -200,6 +209,8 @@ export interface GrantStore {
   readonly hurryFromTheFuture: (now: number, event: EventDraft) => Promise<number>;
   /** True where it was the first of its generation and consumer. Later ones are counted. */
   readonly recordHandOut: (handOut: HandOut) => Promise<boolean>;
+  /** Who was handed the tokens of a grant, and how often: the latest generations first, at most a hundred. */
+  readonly handOuts: (grantId: string) => Promise<HandOutRecord[]>;
   /** Adds later ones of generations that were handed out before. A power cut may lose the last of them. */
   readonly countHandOuts: (counts: readonly HandOutCount[]) => Promise<void>;
 }

@@ -8,7 +8,7 @@ import { addEvent } from "./event-store.ts";
 import { createGrantWrites } from "./grant-writes.ts";
 import type { NextTurn } from "./group-commit.ts";
 import { readGrantPage } from "./grant-page.ts";
-import { countHandOuts, recordHandOut } from "./hand-outs.ts";
+import { countHandOuts, readHandOuts, recordHandOut } from "./hand-outs.ts";
 import { readStandings } from "./standings.ts";
 import { readSummary } from "./summary.ts";
 import { insert, readOne, refusingDuplicates } from "./statements.ts";
@@ -57,6 +57,7 @@ export function createGrantStore(database: Database, failpoint: Failpoint, nextT
         await addEvent(transaction, event);
       }),
     recordHandOut: (handOut) => recordHandOut(database, handOut),
+    handOuts: (grantId) => readHandOuts(database, grantId),
     countHandOuts: (counts) => countHandOuts(database, counts),
   };
 }

@@ -1,4 +1,4 @@
-import type { HandOut, HandOutCount } from "../keeper/ports.ts";
+import type { HandOut, HandOutCount, HandOutRecord } from "../keeper/ports.ts";
 import type { Database } from "./database.ts";
 import { addEvent } from "./event-store.ts";
 
@@ -58,3 +58,21 @@ const USE_ALL = `update grants as g set last_used_at = c.at
   from (select "grantId" as id, max(at) as at from json_to_recordset($1::json) as r("grantId" text, at bigint)
          group by 1) as c
  where g.id = c.id`;
+
+/** Who was handed a grant's tokens: the latest generations first. */
+export async function readHandOuts(database: Database, grantId: string): Promise<HandOutRecord[]> {
+  const rows = await database.read(({ query }) =>
+    query(
+      `select generation, consumer, times, first_at, last_at from hand_outs where grant_id = $1
+        order by generation desc, last_at desc, consumer limit 100`,
+      [grantId],
+    ),
+  );
+  return rows.map((row) => ({
+    generation: Number(row["generation"]),
+    consumer: String(row["consumer"]),
+    times: Number(row["times"]),
+    firstAt: Number(row["first_at"]),
+    lastAt: Number(row["last_at"]),
+  }));
+}

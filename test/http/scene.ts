@@ -1,0 +1,144 @@
+/** The real service in this process, on a home of its own, with the emulator as its provider. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach } from "vitest";
+import {
+  type Emulator,
+  type EmulatorOptions,
+  startEmulator,
+  type TokenAnswer,
+} from "../../src/emulator/index.ts";
+import { createApiKey } from "../../src/keeper/api-keys.ts";
+import { importTokens } from "../../src/keeper/import.ts";
+import { addIntegration } from "../../src/keeper/integrations.ts";
+import { type OpenKeeper, openKeeper } from "../../src/open.ts";
+import { type RunningService, serve, type ServeOptions } from "../../src/serve.ts";
+import { readServeConfig, type ServeConfig } from "../../src/serve-config.ts";
+import { asDocument } from "../keeper/rig.ts";
+
+const closing: (() => Promise<void> | void)[] = [];
+
+afterEach(async () => {
+  for (const close of closing.splice(0).toReversed()) await close();
+});
+
+/** What a request answered, read whole. */
+export interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly text: string;
+  // The shape is what the test is about to look at.
+  readonly body: Record<string, unknown>;
+}
+
+interface AskOptions {
+  readonly key?: string | null;
+  readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export interface Scene {
+  readonly home: string;
+  readonly url: string;
+  readonly service: RunningService;
+  /** Another process on the same store, as the command line is one. */
+  readonly other: OpenKeeper;
+  readonly emulator: Emulator;
+  /** A key with these scopes, narrowed to these grants. */
+  readonly key: (scopes: readonly string[], grants?: readonly string[] | null) => Promise<string>;
+  /** A grant with tokens of the emulator; `age` in seconds since they were obtained. */
+  readonly grant: (name: string, age?: number) => Promise<TokenAnswer>;
+  /** `METHOD /path`, as `admin` where no key is named; null: without a key. */
+  readonly ask: (what: string, options?: AskOptions) => Promise<Answer>;
+  readonly admin: string;
+  /** What went wrong behind the scenes. */
+  readonly faults: unknown[];
+}
+
+interface SceneOptions {
+  readonly config?: Partial<ServeConfig>;
+  readonly emulator?: EmulatorOptions;
+  readonly serve?: Partial<ServeOptions>;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+const INTEGRATION = "recorder";
+
+export async function openScene(options: SceneOptions = {}): Promise<Scene> {
+  const home = mkdtempSync(join(tmpdir(), "grantkeeper-http-"));
+  closing.push(() => rmSync(home, { recursive: true, force: true }));
+  const env = { GRANTKEEPER_HOME: home, ...options.env };
+  const emulator = await startEmulator({ port: 0, ...options.emulator });
+  closing.push(() => emulator.close());
+  const other = await openKeeper(env, { actor: "another_process" });
+  closing.push(() => other.close());
+  const { ports } = other;
+  const config = { ...(await readServeConfig(env, { port: "0" })), ...options.config };
+  const faults: unknown[] = [];
+  const onError = (error: unknown): void => void faults.push(error);
+  const service = await serve({
+    env,
+    config,
+    version: "0",
+    onError,
+    onHeld: () => undefined,
+    ...options.serve,
+  });
+  closing.push(() => service.stop());
+  const { url } = service;
+  const client = emulator.registerClient({ redirectUris: [`${url}/oauth/callback`] });
+  await addIntegration(ports, INTEGRATION, "webex", {
+    clientId: client.clientId,
+    clientSecret: client.clientSecret,
+    preset: "meetings-capture-with-account",
+    baseUrl: emulator.baseUrl,
+    redirectUri: `${url}/oauth/callback`,
+  });
+  let keys = 0;
+  const key: Scene["key"] = async (scopes, grants = null) =>
+    (await createApiKey(ports, { name: `key-${keys++}`, scopes, grants, expiresIn: null })).key;
+  const admin = await key(["admin"]);
+  return {
+    home,
+    url,
+    service,
+    other,
+    emulator,
+    admin,
+    key,
+    faults,
+    grant: async (name, age = 0) => {
+      const tokens = emulator.issueTokens({ clientId: client.clientId });
+      await importTokens(ports, name, INTEGRATION, asDocument(tokens), Date.now() - age * 1000);
+      return tokens;
+    },
+    ask: (what, asked = {}) => ask(url, what, { key: admin, ...asked }),
+  };
+}
+
+async function ask(
+  url: string,
+  what: string,
+  { key = null, body, headers = {} }: AskOptions,
+): Promise<Answer> {
+  const [method = "GET", path = "/"] = what.split(" ");
+  const answer = await fetch(`${url}${path}`, {
+    method,
+    redirect: "manual",
+    headers: {
+      ...(key !== null && { authorization: `Bearer ${key}` }),
+      ...(body !== undefined && { "content-type": "application/json" }),
+      ...headers,
+    },
+    ...(body !== undefined && { body: typeof body === "string" ? body : JSON.stringify(body) }),
+  });
+  const text = await answer.text();
+  const isJson = /json/.test(answer.headers.get("content-type") ?? "");
+  return {
+    status: answer.status,
+    headers: answer.headers,
+    text,
+    body: isJson ? (JSON.parse(text) as Record<string, unknown>) : {},
+  };
+}
