@@ -64,10 +64,16 @@ async function readText(c: Context): Promise<string> {
   if (body === null) return "";
   const parts: Uint8Array[] = [];
   let length = 0;
-  for await (const part of body as unknown as AsyncIterable<Uint8Array>) {
-    length += part.byteLength;
-    if (length > LARGEST_BODY) throw tooLarge();
-    parts.push(part);
+  try {
+    for await (const part of body as unknown as AsyncIterable<Uint8Array>) {
+      length += part.byteLength;
+      if (length > LARGEST_BODY) throw tooLarge();
+      parts.push(part);
+    }
+  } catch (error) {
+    if (error instanceof HttpRefusal) throw error;
+    // The client went away, or what it sent is no whole body: nobody here is at fault.
+    throw invalidRequest("The body was cut off.", "Send it whole.");
   }
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(Buffer.concat(parts));

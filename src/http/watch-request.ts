@@ -9,16 +9,22 @@ export function watchRequest(service: Service, request: IncomingMessage, respons
   const { method = "?" } = request;
   const address = clientAddress(request, service.trustedProxies);
   response.once("close", () => {
+    // Nothing was sent before the client went: nginx's word for it.
+    const status = response.headersSent ? response.statusCode : 499;
+    const { route, key, subject } = requestFacts(response);
     service.observe({
-      ...requestFacts(response),
+      route,
+      key,
+      // A name that led nowhere may be anything, a key that was pasted there too.
+      subject: LED_NOWHERE.has(status) ? null : subject,
+      status,
       // A method that we do not serve is whatever the client wrote.
       method: KNOWN.has(method) ? method : "other",
-      // Nothing was sent before the client went: nginx's word for it.
-      status: response.headersSent ? response.statusCode : 499,
       seconds: (performance.now() - startedAt) / 1000,
       address,
     });
   });
 }
 
+const LED_NOWHERE = new Set([400, 401, 403, 404, 405, 429, 499]);
 const KNOWN = new Set(["GET", "HEAD", "POST", "PATCH", "DELETE"]);
