@@ -53,7 +53,7 @@ export async function readServeConfig(env: Environment, over: ServeOverrides = {
 }
 
 /** Whether only programs of this machine can reach an address. */
-export function isLoopback(host: string): boolean {
+function isLoopback(host: string): boolean {
   return host === "localhost" || (isIP(host) !== 0 && isTrusted(host, LOOPBACK));
 }
 

@@ -49,8 +49,6 @@ export function apiKeyDocument(key: ApiKey) {
   };
 }
 
-export type ApiKeyDocument = ReturnType<typeof apiKeyDocument>;
-
 /** Whether a key may do what needs this scope. */
 export function hasScope({ scopes }: Pick<ApiKey, "scopes">, needed: ApiKeyScope): boolean {
   return scopes.includes(needed) || scopes.includes("admin");

@@ -75,14 +75,14 @@ function refuseOtherMethods(app: Hono<Env>, routes: readonly Route[]): void {
 }
 
 /** Answers with a refusal, and lets the log know what was not foreseen. */
-export function refuse(service: Service, c: Context<Env>, error: unknown): Response {
+function refuse(service: Service, c: Context<Env>, error: unknown): Response {
   const problem = problemOf(readable(error));
   if (problem.document.code === "internal") service.onFault(error);
   return c.body(JSON.stringify(problem.document), problem.status as 400, headersOf(problem));
 }
 
 /** The header fields of a refusal. */
-export function headersOf({ headers }: Problem): Record<string, string> {
+function headersOf({ headers }: Problem): Record<string, string> {
   return { ...headers, "content-type": PROBLEM_JSON };
 }
 

@@ -48,7 +48,7 @@ export function guard(request: IncomingMessage, { hosts, origins }: GuardOptions
 }
 
 /** Whether a request may change something. */
-export function isWrite(method: string): boolean {
+function isWrite(method: string): boolean {
   return method !== "GET" && method !== "HEAD";
 }
 

@@ -1,9 +1,6 @@
 import { toGrantkeeperError } from "../core/errors.ts";
 import type { Ports } from "../keeper/ports.ts";
 
-/** What keeps a keeper from its work; empty: nothing does. */
-export type Readiness = () => Promise<readonly Reason[]>;
-
 /** Why it is not ready: a code for programs, and a sentence without any data. */
 export interface Reason {
   readonly code: "starting" | "stopping" | "storage_unavailable" | "store_held" | "refreshing_stopped";

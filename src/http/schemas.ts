@@ -2,7 +2,6 @@
 import { z } from "@hono/zod-openapi";
 import { API_KEY_SCOPES, type ApiKeyScope } from "../core/api-key.ts";
 import { ERROR_CODES, type ErrorCode } from "../core/errors.ts";
-import { EVENT_TYPES, type EventType } from "../core/events.ts";
 
 const instant = z.iso.datetime({ precision: 3 }).describe("RFC 3339, UTC, with milliseconds");
 const maybe = instant.nullable();
@@ -18,8 +17,7 @@ export const STATES = ["pending", "active", "suspended", "reauthorization_requir
 const STATUSES = ["idle", "due", "in_flight", "retrying", "outcome_unknown", "suspect"] as const;
 
 const errorCode = z.enum(Object.keys(ERROR_CODES) as [ErrorCode, ...ErrorCode[]]);
-export const scopeSchema = z.enum(Object.keys(API_KEY_SCOPES) as [ApiKeyScope, ...ApiKeyScope[]]);
-export const eventTypeSchema = z.enum(Object.keys(EVENT_TYPES) as [EventType, ...EventType[]]);
+const scopeSchema = z.enum(Object.keys(API_KEY_SCOPES) as [ApiKeyScope, ...ApiKeyScope[]]);
 
 export const tokenSchema = z
   .strictObject({

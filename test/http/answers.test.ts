@@ -17,8 +17,16 @@ test("every answer, good or bad, has the same fields against misuse", async () =
     ...ROUTES.filter(({ method }) => method !== "delete").map(
       ({ method, path }) => `${method.toUpperCase()} ${path.replace("{name}", "meetings")}`,
     ),
-    ...["GET /v1/grants/meetings/token", "GET /livez", "GET /readyz", "GET /openapi.json", "GET /metrics"],
-    ...["GET /oauth/callback", "GET /nothing", "PUT /livez", "PATCH /v1/grants", "DELETE /v1/grants/absent"],
+    "GET /v1/grants/meetings/token",
+    "GET /livez",
+    "GET /readyz",
+    "GET /openapi.json",
+    "GET /metrics",
+    "GET /oauth/callback",
+    "GET /nothing",
+    "PUT /livez",
+    "PATCH /v1/grants",
+    "DELETE /v1/grants/absent",
   ];
   for (const key of [scene.admin, null]) {
     for (const what of asked) {
