@@ -28,6 +28,17 @@ const JUST_REFRESHED = 30_000;
  * @throws {GrantkeeperError} `suspended`, `reauthorization_required`, or what keeps refreshing from working.
  */
 export async function getToken(ports: Ports, name: string, minTtl: number): Promise<TokenDocument> {
+  for (let tries = 1; ; tries++) {
+    const document = await getOnce(ports, name, minTtl);
+    const { expires_at: end } = document;
+    // A process that was stopped meanwhile, or a store that took long, may have outlived what it had in hand.
+    if (end === null || Date.parse(end) > ports.clock.now() || tries === MOST_LOOKS) return document;
+  }
+}
+
+const MOST_LOOKS = 3;
+
+async function getOnce(ports: Ports, name: string, minTtl: number): Promise<TokenDocument> {
   const found = await findGrant(ports, name);
   // Loaded only where a refresh was begun and not ended: what it brought may wait in the spool.
   const isOpen = found.leaseOwner !== null || found.presentations > 0;

@@ -20,7 +20,7 @@ export async function savedBefore(ports: Ports, { id, change }: GrantWrite): Pro
  * brought newer ones and nobody is about to: what the row holds is what they replaced. Null: they are not.
  */
 export async function adopt(ports: Ports, write: GrantWrite): Promise<Grant | null> {
-  const { id, expect, change } = write;
+  const { id, expect } = write;
   const grant = await ports.store.grantById(id);
   const isOurs =
     grant !== null &&
@@ -29,13 +29,22 @@ export async function adopt(ports: Ports, write: GrantWrite): Promise<Grant | nu
     grant.refreshToken !== null &&
     grant.leaseOwner === null;
   if (!isOurs) return null;
-  const { generation, leaseFence, state } = grant;
-  const revived = state === "reauthorization_required" ? ({ state: "active", cause: null } as const) : {};
-  return ports.store.changeGrant({
-    ...write,
-    expect: { generation, leaseFence },
-    change: { ...change, ...revived },
-  });
+  const { generation, leaseFence } = grant;
+  return ports.store.changeGrant({ ...revivedBy(grant, write), expect: { generation, leaseFence } });
+}
+
+/** The same write, for a grant that was declared dead meanwhile: with new tokens it lives. */
+export function revivedBy({ state }: Grant, write: GrantWrite): GrantWrite {
+  if (state !== "reauthorization_required") return write;
+  return { ...write, change: { ...write.change, state: "active", cause: null } };
+}
+
+/**
+ * Whether what a write would replace is still there, under somebody else's lease. Its holder may bring newer
+ * tokens, and then these are late; or end without having sent anything, and then they are the grant's own.
+ */
+export function isInOtherHands({ generation, leaseOwner }: Grant, { expect }: GrantWrite): boolean {
+  return generation === expect.generation && leaseOwner !== null;
 }
 
 /** Seals a token set that came too late and keeps it, with its event, beside the grant. */

@@ -20,7 +20,7 @@ import type { Errand } from "./provider-queue.ts";
 import { reportHealth } from "./provider-health.ts";
 import { openClient, openToken } from "./secrets.ts";
 import { saveRefreshed, settleFailure, settleUnreadable } from "./settling.ts";
-import { emptySpoolFor } from "./spooling.ts";
+import { adoptSpooled, emptySpoolFor } from "./spooling.ts";
 import { elapsedSince, stampOf, type Stamp } from "./stamp.ts";
 import { cutOff, isHeldByAnother, type Refreshed, turnedAway, waitForHolder } from "./waiting.ts";
 
@@ -82,15 +82,10 @@ async function takeTurn(ports: Ports, seen: Grant, why: RefreshReason): Promise<
 }
 
 /**
- * A row that is due and must wait says so, or every tick would find it again. One whose holder was never
- * heard of says it already.
+ * A row that is due and must wait says so, or every tick would find it again: also one whose holder was never
+ * heard of, and whose own word for that was written by a clock that is not right any more.
  */
-async function putOff(
-  ports: Ports,
-  { id, generation, leaseFence, leaseOwner }: Grant,
-  until: number,
-): Promise<void> {
-  if (leaseOwner !== null) return;
+async function putOff(ports: Ports, { id, generation, leaseFence }: Grant, until: number): Promise<void> {
   const expect = { generation, leaseFence };
   await ports.store.changeGrant({ id, expect, change: { nextAttemptAt: until }, events: [] });
 }
@@ -173,6 +168,8 @@ async function claimAndSend(ports: Ports, grant: Grant, context: GrantContext): 
   const claimed = await claim(ports, grant, context);
   if (claimed === null) return { elsewhere: grant, wasSent: false };
   ports.failpoint("claimed");
+  const late = grant.refreshStatus === "in_flight" ? await adoptSpooled(ports, claimed) : null;
+  if (late !== null) return { result: { grant: late, error: null } };
   const sending = { ports, claimed, context, secrets };
   const { outcome, sentAt } = await spend(sending, stamp);
   ports.failpoint("answered");

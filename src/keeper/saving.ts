@@ -1,6 +1,6 @@
 import type { Grant } from "../core/grant.ts";
 import type { TokenSet } from "../core/token-set.ts";
-import { adopt, park, savedBefore } from "./parking.ts";
+import { adopt, isInOtherHands, park, savedBefore } from "./parking.ts";
 import type { GrantWrite, Ports } from "./ports.ts";
 import { asSpooled, spoolWrite, unspool } from "./spooling.ts";
 
@@ -82,15 +82,18 @@ async function within<T>({ clock }: Ports, ms: number, work: Promise<T>): Promis
 }
 
 /**
- * Keeps, beside the grant, tokens that were delivered under a lease which had been lost. Where the store
- * cannot, their save waits in the spool, and is parked from there.
+ * Keeps tokens that were delivered under a lease which had been lost: in the spool while the new holder may
+ * still end without having sent anything, and beside the grant once somebody brought newer ones. Where the
+ * store cannot do that, their save waits in the spool, and is parked from there.
  */
-export async function parkTokens(
+export async function putAside(
   ports: Ports,
   grant: Grant,
   tokens: TokenSet,
   write: GrantWrite,
 ): Promise<void> {
+  const isSpooled = isInOtherHands(grant, write) && "id" in (await tryToSpool(ports, write, null));
+  if (isSpooled) return;
   try {
     await park(ports, grant, JSON.stringify({ tokens }), "lease_lost");
   } catch (failure) {

@@ -8,7 +8,7 @@ import { grantEvent } from "./audit.ts";
 import type { GrantContext } from "./find.ts";
 import { incidentCleared, incidentReported } from "./incident.ts";
 import type { Ports } from "./ports.ts";
-import { parkTokens, saveDelivered } from "./saving.ts";
+import { putAside, saveDelivered } from "./saving.ts";
 import { sealTokens } from "./secrets.ts";
 import { type Refreshed, removedMeanwhile } from "./waiting.ts";
 
@@ -56,7 +56,7 @@ export async function saveRefreshed(
   if (saved !== null) return { grant: saved, error: null };
   const current = await ports.store.grantById(claimed.id);
   if (current === null) throw removedMeanwhile(claimed);
-  await parkTokens(ports, claimed, tokens, write);
+  await putAside(ports, current, tokens, write);
   return { grant: current, error: null };
 }
 

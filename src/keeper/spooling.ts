@@ -2,7 +2,7 @@ import { GrantkeeperError } from "../core/errors.ts";
 import { type Grant, isHeldWithItsStore } from "../core/grant.ts";
 import { grantEvent } from "./audit.ts";
 import { newId } from "./ids.ts";
-import { adopt, parkWrite, savedBefore } from "./parking.ts";
+import { adopt, isInOtherHands, parkWrite, revivedBy, savedBefore } from "./parking.ts";
 import type { GrantWrite, HandOut, Ports, Spooled } from "./ports.ts";
 
 /** How long a look at the spool's directory is good for, in ms, for a grant that shows no sign of a lost save. */
@@ -83,8 +83,8 @@ async function doWaiting(ports: Ports): Promise<{ readonly done: number; readonl
   for (const item of await ports.spool.waiting()) {
     const grantId = item.kind === "save" ? item.write.id : item.handOut.grantId;
     try {
-      if (item.kind === "save") await saveLate(ports, item.write);
-      else await recordLate(ports, item.handOut);
+      if (item.kind === "hand_out") await recordLate(ports, item.handOut);
+      else if (!(await saveLate(ports, item.write))) continue;
       await ports.spool.remove(item.id);
       done++;
     } catch (failure) {
@@ -115,14 +115,34 @@ async function recordLate(ports: Ports, handOut: HandOut): Promise<void> {
   else await ports.store.recordHandOut(handOut);
 }
 
-async function saveLate(ports: Ports, write: GrantWrite): Promise<void> {
+/** False: it stays where it is, since somebody has the grant and may give it back as it was. */
+async function saveLate(ports: Ports, write: GrantWrite): Promise<boolean> {
   const grant = await ports.store.grantById(write.id);
-  if (grant === null) return;
+  if (grant === null) return true;
   const late = asSpooled(ports, grant, asFitting(grant, write));
   const saved = await ports.store.changeGrant(late);
-  if (saved !== null || (await savedBefore(ports, write)) !== null) return;
-  if ((await adopt(ports, late)) !== null) return;
+  if (saved !== null || (await savedBefore(ports, write)) !== null) return true;
+  if ((await adopt(ports, late)) !== null) return true;
+  const now = await ports.store.grantById(write.id);
+  if (now !== null && isInOtherHands(now, write)) return false;
   await parkWrite(ports, write);
+  return true;
+}
+
+/**
+ * What waits here for a grant that was just claimed from a holder who ended: a successor of its refresh token,
+ * saved under the new lease in place of sending what it replaced. Null: nothing waits.
+ */
+export async function adoptSpooled(ports: Ports, claimed: Grant): Promise<Grant | null> {
+  const { id, generation, leaseFence } = claimed;
+  for (const item of await ports.spool.waiting()) {
+    if (item.kind !== "save" || item.write.id !== id || item.write.expect.generation !== generation) continue;
+    const write = asSpooled(ports, claimed, revivedBy(claimed, item.write));
+    const saved = await ports.store.changeGrant({ ...write, expect: { generation, leaseFence } });
+    if (saved !== null) await unspool(ports, item.id);
+    return saved;
+  }
+  return null;
 }
 
 /**

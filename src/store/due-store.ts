@@ -12,6 +12,10 @@ const MOST_ORDERED = 20_000;
 /** The condition of the index `grants_due`, word by word: whoever leaves one out reads the whole table. */
 const CAN_BE_DUE = "next_attempt_at is not null and state in ('active', 'reauthorization_required')";
 
+/** Dead, and tried for the last time: that its week was over may have been the clock's mistake. */
+const GIVEN_UP =
+  "(next_attempt_at is null and state = 'reauthorization_required' and refresh_token is not null)";
+
 type DueStore = Pick<
   GrantStore,
   "due" | "nextDueAt" | "leased" | "countSuspects" | "hurry" | "hurryFromTheFuture"
@@ -54,8 +58,8 @@ export function createDueStore(database: Database): DueStore {
       database.write(async (transaction) => {
         const rows = await transaction.query(
           `update grants set next_attempt_at = $1
-            where ${CAN_BE_DUE} and (access_issued_at > $2 or last_attempt_at > $2) and next_attempt_at > $1
-              and lease_owner is null returning id`,
+            where (access_issued_at > $2 or last_attempt_at > $2) and lease_owner is null
+              and ((${CAN_BE_DUE} and next_attempt_at > $1) or ${GIVEN_UP}) returning id`,
           [now, now + CLOCK_TOLERANCE],
         );
         if (rows.length > 0) {

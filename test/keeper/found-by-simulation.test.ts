@@ -1,6 +1,8 @@
 import { expect, test } from "vitest";
 import { getToken } from "../../src/keeper/get-token.ts";
+import { refreshGrant } from "../../src/keeper/refresh.ts";
 import { createScheduler } from "../../src/keeper/scheduler.ts";
+import { emptySpool } from "../../src/keeper/spooling.ts";
 import type { Database } from "../../src/store/database.ts";
 import { createKeeperStore } from "../../src/store/keeper-store.ts";
 import { aClaim } from "../store/samples.ts";
@@ -185,4 +187,96 @@ test("tokens that came under a lost lease are the grant's own where only a refus
   expect(await asked).toMatchObject({ generation: 2 });
   expect(await rig.grant()).toMatchObject({ generation: 2, refreshStatus: "idle", rejections: 0 });
   expect(await rig.parked()).toEqual([]);
+});
+
+test("a dead grant that a clock a week ahead gave up is tried again when the clock is right", async () => {
+  const rig = await openRig({ secondsLeft: -60 });
+  const { id, generation, leaseFence } = await rig.grant();
+  const week = 8 * DAY;
+  const cause = { code: "refresh_token_rejected", message: "It is dead.", remedy: "Connect.", at: START };
+  const ahead = { nextAttemptAt: null, lastAttemptAt: START + week, attempts: 4 };
+  const change = { ...ahead, state: "reauthorization_required", cause } as const;
+  await rig.ports.store.changeGrant({ id, expect: { generation, leaseFence }, change, events: [] });
+  // Some keeper's heart beat by the clock that was ahead.
+  await rig.ports.store.beat({ id: "there", startedAt: START, now: START + week });
+  await rig.ports.store.leave("there");
+  await tick(rig);
+  expect(rig.refreshes()).toBe(1);
+  expect(await rig.grant()).toMatchObject({ state: "active", cause: null, generation: 2 });
+});
+
+/** A refresh whose process is stopped, once its answer has come, for so long that another takes the grant. */
+async function overtaken(): Promise<Rig> {
+  let taken = false;
+  const rig = await openRig({
+    rotation: "strict",
+    secondsLeft: -60,
+    replace: (ports) => ({
+      send: async (request) => {
+        const answer = await ports.send(request);
+        if (!taken) await takeOver();
+        return answer;
+      },
+    }),
+  });
+  const takeOver = async (): Promise<void> => {
+    taken = true;
+    rig.clock.advance(200_000);
+    const now = rig.clock.now();
+    const { id, leaseFence } = await rig.grant();
+    const claim = aClaim({
+      id,
+      owner: "there",
+      now,
+      lease: 90_000,
+      fence: leaseFence,
+      dueAgainAt: now + 90_000,
+    });
+    expect(await rig.plainStore.claim(claim)).not.toBeNull();
+  };
+  await refreshGrant(rig.ports, await rig.grant(), "demand");
+  expect([rig.spooled().length, (await rig.parked()).length]).toEqual([1, 0]);
+  return rig;
+}
+
+test("tokens that come while another has the grant wait, and are its own when that one sent nothing", async () => {
+  const rig = await overtaken();
+  expect(await rig.grant()).toMatchObject({ generation: 1, leaseOwner: "there" });
+  await emptySpool(rig.ports);
+  expect(rig.spooled()).toHaveLength(1);
+  // It gives the grant back as it was: nothing had been sent.
+  const { id, generation, leaseFence } = await rig.grant();
+  const change = { leaseOwner: null, leaseExpiresAt: null, refreshStatus: "retrying" } as const;
+  await rig.plainStore.changeGrant({ id, expect: { generation, leaseFence }, change, events: [] });
+  await emptySpool(rig.ports);
+  expect([rig.spooled().length, (await rig.parked()).length]).toEqual([0, 0]);
+  expect(await rig.grant()).toMatchObject({ generation: 2, refreshStatus: "idle" });
+  expect(rig.refreshes()).toBe(1);
+});
+
+test("whoever takes a grant over from a holder that ended saves what waits here, and sends nothing", async () => {
+  const rig = await overtaken();
+  // That one is never heard of again.
+  rig.pass(91_000);
+  await tick(rig);
+  expect(rig.refreshes()).toBe(1);
+  expect(await rig.grant()).toMatchObject({ generation: 2, leaseOwner: null, refreshStatus: "idle" });
+  expect(rig.spooled()).toHaveLength(0);
+});
+
+test("a token that died while its reader was stopped is not handed out", async () => {
+  const rig = await openRig({
+    secondsLeft: 400,
+    replace: ({ store }) => ({
+      store: {
+        ...store,
+        recordHandOut: async (handOut) => {
+          const isFirst = await store.recordHandOut(handOut);
+          if (handOut.generation === 1) rig.pass(500_000);
+          return isFirst;
+        },
+      },
+    }),
+  });
+  expect(await getToken(rig.ports, "g", 300)).toMatchObject({ generation: 2, warning: null });
 });

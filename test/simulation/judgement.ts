@@ -37,11 +37,15 @@ function apart({ machines }: Stage): number {
   return Math.max(...machines.map(({ offset }) => Math.abs(offset)));
 }
 
-function judgeOnTime(stage: Stage, { row, name }: Watched): void {
+function judgeOnTime(stage: Stage, { row, name, releasedAt, witness }: Watched): void {
   const due = row === null || row["next_attempt_at"] === null ? null : Number(row["next_attempt_at"]) - START;
   if (row === null || due === null || row["state"] === "suspended") return;
-  const late = stage.world.now() - due - apart(stage);
-  if (late > LATEST)
+  // What fell due while somebody held it is due from its release on.
+  const late = stage.world.now() - Math.max(due, releasedAt) - apart(stage);
+  // An incident that only dead grants are left to probe ends with none of them: they go one in ten minutes.
+  const many = [...stage.oracle.watched.values()].filter((other) => other.witness === witness).length;
+  const allowed = row["state"] === "active" ? LATEST : LATEST * (1 + many);
+  if (late > allowed)
     stage.oracle.report(
       `I8: ${name} has been due for ${Math.round(late / MINUTE)} minutes: ${standing(row)}`,
     );

@@ -4,8 +4,11 @@ import type { Row } from "../../src/store/database.ts";
 interface Between {
   /** Its status when nothing was in flight. */
   readonly standing: string;
-  /** Events committed since. */
-  readonly since: ReadonlySet<string>;
+  /**
+   * Events since tokens last came. A doubt within a suspicion, or a suspicion within a doubt, ends by itself,
+   * and the row then shows again what was said before.
+   */
+  readonly announced: ReadonlySet<string>;
 }
 
 /** I6: which changes of a row have not exactly one event in their own transaction; in words. */
@@ -31,7 +34,7 @@ export function changesWithoutEvent(
   const status = String(after["refresh_status"]);
   const needed = STATUS_EVENTS[status] ?? null;
   if (needed !== null && status !== between.standing) {
-    const hasEvent = needed.some((type) => types.includes(type) || between.since.has(type));
+    const hasEvent = needed.some((type) => types.includes(type) || between.announced.has(type));
     if (!hasEvent) wrong.push(`status ${status} without ${needed.join(" or ")}`);
   }
   return wrong;

@@ -25,9 +25,11 @@ export interface Watched {
   rejections: number;
   /** True time at which it turned suspect last. */
   suspectAt: number;
-  /** Status when nothing was in flight, and the events since. */
+  /** Status when nothing was in flight, and the events since tokens last came. */
   standing: string;
-  since: Set<string>;
+  announced: Set<string>;
+  /** When it was last released by whoever held it. */
+  releasedAt: number;
   /** True time of the last `outcome_unknown`. */
   unknownAt: number | null;
   readonly parked: Set<string>;
@@ -109,6 +111,8 @@ export function createOracle(court: Courtroom): Oracle {
   /** How far the clock was ahead that a token's end was counted on. */
   const issuedOn = new Map<string, number>();
   const accessEnds = new Map<string, number>();
+  /** Seen in a row. */
+  const stored = new Set<RefreshRecord>();
   const broken: string[] = [];
   const counts: Counts = {
     refreshes: 0,
@@ -179,10 +183,20 @@ export function createOracle(court: Courtroom): Oracle {
       report(`I3: ${name} presented with an older token; a newer one that was delivered is parked`);
   };
 
+  /** Delivered to a process that ended before it could write it down anywhere: nobody can know of it. */
+  const isGone = ({ parked }: Watched, record: RefreshRecord): boolean => {
+    const lives = court.machines.some(({ processes }) =>
+      processes.some(({ owner }) => owner === record.deliveredTo),
+    );
+    const isKept = stored.has(record) || parked.has(record.value);
+    return !lives && !isKept && !court.machines.some((machine) => isSpooled(machine, record, sealer));
+  };
+
   const judgeRow = (grant: Watched, row: Row, types: readonly string[]): void => {
     const before = grant.row;
     const { name } = grant;
     if (before?.["suspect_since"] !== row["suspect_since"]) grant.suspectAt = world.now();
+    if (before?.["state"] === "suspended" && row["state"] !== "suspended") grant.releasedAt = world.now();
     if (before !== null) {
       for (const what of changesWithoutEvent(before, row, types, grant)) report(`I6: ${name}: ${what}`);
       judgeDeath(grant, before, row);
@@ -191,7 +205,7 @@ export function createOracle(court: Courtroom): Oracle {
     const isNew = before === null || before["generation"] !== row["generation"];
     if (isNew && record !== undefined) {
       issuedOn.set(String(row["access_fingerprint"]), Number(row["access_issued_at"]));
-      if (grant.newest !== null && isOlder(record, grant.newest))
+      if (grant.newest !== null && isOlder(record, grant.newest) && !isGone(grant, grant.newest))
         report(
           `I3: ${name}: generation ${row["generation"]} stores a token older than one that was delivered`,
         );
@@ -199,6 +213,7 @@ export function createOracle(court: Courtroom): Oracle {
         grant.newest = record;
         grant.rejections = 0;
       }
+      stored.add(record);
     }
     grant.row = row;
   };
@@ -243,7 +258,8 @@ export function createOracle(court: Courtroom): Oracle {
   };
 
   const noteEvent = (grant: Watched, type: string): void => {
-    grant.since.add(type);
+    if (type === "refreshed" || type === "imported") grant.announced.clear();
+    grant.announced.add(type);
     if (SETTLED_BY.has(type)) grant.isAccounted = true;
     if (type === "outcome_unknown") {
       grant.unknownAt = world.now();
@@ -275,7 +291,8 @@ export function createOracle(court: Courtroom): Oracle {
         rejections: 0,
         suspectAt: 0,
         standing: "idle",
-        since: new Set(),
+        announced: new Set(),
+        releasedAt: 0,
         unknownAt: null,
         parked: new Set(),
       });
@@ -343,7 +360,6 @@ export function createOracle(court: Courtroom): Oracle {
         const status = String(row["refresh_status"]);
         if (grant === undefined || status === "in_flight") continue;
         grant.standing = status;
-        grant.since.clear();
       }
     },
     values: (values) => {
