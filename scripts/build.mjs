@@ -1,6 +1,5 @@
 /**
- * Builds `dist/`: the command line and the emulator, bundled with the npm packages they use, the emulator's
- * types, and the licences of what was bundled. Bundling halves the start-up time and leaves a user two
+ * Builds `dist/`: the command line, the service, the SDK and the emulator, bundled with the npm packages they use, the types of what is imported, and the licences of what was bundled. Bundling halves the start-up time and leaves a user two
  * packages to install; names stay readable, so that stack traces do.
  */
 import { spawnSync } from "node:child_process";
@@ -32,6 +31,8 @@ const EXTERNAL = [/^@photostructure\/sqlite/, /^@napi-rs\/keyring/, /^pg-native$
 const BUNDLES = [
   { input: { main: "src/cli/main.ts" }, directory: "cli", format: "cjs" },
   { input: { index: "src/emulator/index.ts" }, directory: "emulator", format: "esm" },
+  { input: { index: "src/client/index.ts" }, directory: "client", format: "esm" },
+  { input: { server: "src/server.ts" }, directory: "server", format: "esm", isWhole: true },
 ];
 
 /**
@@ -70,7 +71,7 @@ const withoutStartOfPrograms = {
 };
 
 /** Writes one bundle, and tells the modules that went into it. */
-async function write(root, fresh, { input, directory, format }) {
+async function write(root, fresh, { input, directory, format, isWhole = false }) {
   const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
   const bundle = await rolldown({
     cwd: root,
@@ -80,7 +81,7 @@ async function write(root, fresh, { input, directory, format }) {
     plugins: [withoutStartOfPrograms],
     platform: "node",
     transform: { target: "node20.19", define: { __GRANTKEEPER_VERSION__: JSON.stringify(version) } },
-    onLog: refuseWarnings,
+    onLog: isWhole ? refuseOtherWarnings : refuseWarnings,
   });
   try {
     const { output } = await bundle.write({
@@ -101,6 +102,11 @@ async function write(root, fresh, { input, directory, format }) {
 function refuseWarnings(level, log, pass) {
   if (level === "warn") throw new Error(stripVTControlCharacters(log.message));
   pass(level, log);
+}
+
+/** What the command line loads only when it is wanted, the service wants at once: that is no fault there. */
+function refuseOtherWarnings(level, log, pass) {
+  if (log.code !== "INEFFECTIVE_DYNAMIC_IMPORT") refuseWarnings(level, log, pass);
 }
 
 function emitTypes(root, directory) {

@@ -22,7 +22,12 @@ const BUILD_INPUTS = [
   "tsconfig.json",
   "tsconfig.build.json",
 ];
-const BUILD_OUTPUTS = ["dist/cli/main.js", "dist/emulator/index.js"];
+const BUILD_OUTPUTS = [
+  "dist/cli/main.js",
+  "dist/emulator/index.js",
+  "dist/client/index.js",
+  "dist/server/server.js",
+];
 export const BUILD_STAMP = ".inputs";
 
 /** Why this version of Node cannot be used, or null. */

@@ -1,8 +1,7 @@
 import { readFileSync } from "node:fs";
-import { isIP } from "node:net";
 import { type Environment, readSettings, type Settings } from "./config.ts";
 import { GrantkeeperError } from "./core/errors.ts";
-import { isTrusted } from "./http/client-address.ts";
+import { isLoopback, isNetwork } from "./http/client-address.ts";
 import { SETTINGS, type SettingName } from "./settings.ts";
 
 /** Where and how the service listens. */
@@ -52,13 +51,6 @@ export async function readServeConfig(env: Environment, over: ServeOverrides = {
   };
 }
 
-/** Whether only programs of this machine can reach an address. */
-function isLoopback(host: string): boolean {
-  return host === "localhost" || (isIP(host) !== 0 && isTrusted(host, LOOPBACK));
-}
-
-const LOOPBACK = ["127.0.0.0/8", "::1"];
-
 function readTls({ path }: Settings): ServeConfig["tls"] {
   const [certFile, keyFile] = [path("tls_cert_file"), path("tls_key_file")];
   if (certFile === null && keyFile === null) return null;
@@ -105,11 +97,7 @@ function listOf(value: string | null): string[] {
 }
 
 function checkNetwork(one: string): void {
-  const [address = "", prefix] = one.split("/");
-  const family = isIP(address);
-  const most = family === 6 ? 128 : 32;
-  const isNetwork = prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= most);
-  if (family !== 0 && isNetwork) return;
+  if (isNetwork(one)) return;
   throw invalid(
     `${nameOf("trusted_proxies")}: ${JSON.stringify(one)} is no address or network.`,
     "Give them as in 10.0.0.7 or 10.0.0.0/8.",

@@ -69,7 +69,10 @@ async function start(keeper: OpenKeeper, options: ServeOptions): Promise<Running
   const service = createService(keeper.ports, feed, { ...config, version, onFault: report, onRequest });
   const stopping = new AbortController();
   const state: State = { reason: { code: "starting", message: "It has not yet looked at what is due." } };
-  const server = await listen(service, config, state);
+  const server = await listen(service, config, state).catch(async (error: unknown) => {
+    await feed.stop();
+    throw error;
+  });
   const refreshing = keepAlive(service.ports, {
     signal: stopping.signal,
     onError,

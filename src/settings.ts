@@ -86,6 +86,8 @@ export const ENVIRONMENT_ONLY = {
   GRANTKEEPER_HOME: "the home: store, key, configuration; ~/.local/share/grantkeeper where absent",
   GRANTKEEPER_MASTER_KEY: "the master key itself, base64 of 32 bytes",
   PGPASSWORD: "the password of the PostgreSQL database, where its URL has none",
+  GRANTKEEPER_URL: "the service that the commands for programs, and the SDK, ask instead of the store",
+  GRANTKEEPER_API_KEY: "the key that is shown to it",
   GRANTKEEPER_DEBUG: "1: unexpected errors are printed with their stack",
   XDG_DATA_HOME: "where the default home is made",
   HTTPS_PROXY: "proxy for providers, also HTTP_PROXY; NO_PROXY lists hosts to reach directly",

@@ -33,6 +33,11 @@ export const ERROR_CODES = {
     status: 503,
     meaning: "the provider could not be reached, or is failing",
   },
+  keeper_unreachable: {
+    exit: 6,
+    status: 503,
+    meaning: "the service that GRANTKEEPER_URL names could not be reached",
+  },
   rate_limited: { exit: 6, status: 429, meaning: "too many requests: wait, then try again" },
   timed_out: { exit: 6, status: 504, meaning: "nobody finished the procedure in the time allowed" },
   storage_unavailable: { exit: 7, status: 503, meaning: "the store cannot be read or written" },

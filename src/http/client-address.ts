@@ -20,7 +20,7 @@ export function clientAddress(request: IncomingMessage, trustedProxies: readonly
 }
 
 /** Whether an address, or the network it is in, was named. */
-export function isTrusted(address: string, trustedProxies: readonly string[]): boolean {
+function isTrusted(address: string, trustedProxies: readonly string[]): boolean {
   let list = lists.get(trustedProxies);
   if (list === undefined) {
     list = new BlockList();
@@ -37,4 +37,19 @@ function addTo(list: BlockList, one: string): void {
   const type = isIP(address) === 6 ? "ipv6" : "ipv4";
   if (prefix === undefined) list.addAddress(address, type);
   else list.addSubnet(address, Number(prefix), type);
+}
+
+const LOOPBACK = ["127.0.0.0/8", "::1"];
+
+/** Whether only programs of this machine can reach an address. */
+export function isLoopback(host: string): boolean {
+  return host === "localhost" || isTrusted(host, LOOPBACK);
+}
+
+/** Whether a text is an address, or a network as in 10.0.0.0/8. */
+export function isNetwork(text: string): boolean {
+  const [address = "", prefix, ...more] = text.split("/");
+  const family = isIP(address);
+  if (family === 0 || more.length > 0) return false;
+  return prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= (family === 6 ? 128 : 32));
 }

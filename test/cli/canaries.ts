@@ -10,6 +10,7 @@ export type SecretKind =
   | "device_code"
   | "master_key"
   | "database_password"
+  | "api_key"
   | "state";
 
 /** A secret of a test's run. */

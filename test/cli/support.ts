@@ -139,6 +139,7 @@ export interface Running {
 /** What a command is there to print. */
 const PURPOSES: Readonly<Record<string, readonly SecretKind[]>> = {
   token: ["access_token"],
+  "api-key": ["api_key"],
   exec: ["access_token"],
   reveal: ["refresh_token"],
   emulator: ["client_secret"],

@@ -16,7 +16,7 @@ import type { HeldStore, StoreIdentity } from "../../src/keeper/ports.ts";
 import type { Database, Row, Transaction } from "../../src/store/database.ts";
 import { openIdentity } from "../../src/store/identity.ts";
 import { openInstanceMemory } from "../../src/store/instance-memory.ts";
-import { MIGRATIONS } from "../../src/store/migrations.ts";
+import { MIGRATIONS, SCHEMA_VERSION } from "../../src/store/migrations.ts";
 import { isElsewhere, merged, placeInCluster, placeOf, placeOfFile } from "../../src/store/place.ts";
 import { processIdentity } from "../../src/store/process-identity.ts";
 import { prepareSchema, type StoreFacts } from "../../src/store/schema.ts";
@@ -242,7 +242,7 @@ describe("a store that knows nothing of itself", () => {
       instance_id: "old",
       instance_place: placeOfFile(file),
       instance_epoch: "1",
-      schema_version: "2",
+      schema_version: String(SCHEMA_VERSION),
     });
     expect(openInstanceMemory(join(home.path, "instance")).epochOf("old")).toBe(1);
   });

@@ -2,9 +2,11 @@ import { spawn } from "node:child_process";
 import { constants } from "node:os";
 import { type Command, InvalidArgumentError } from "commander";
 import { GrantkeeperError } from "../../core/errors.ts";
+import type { TokenDocument } from "../../core/grant.ts";
 import { DEFAULT_MIN_TTL, getToken } from "../../keeper/get-token.ts";
 import { type CommonOptions, defineCommand, notice, type Session, withKeeper } from "../command.ts";
 import type { Io } from "../io.ts";
+import { isRemote } from "../is-remote.ts";
 
 interface Options extends CommonOptions {
   readonly env: string;
@@ -23,14 +25,24 @@ export function defineExec(program: Command, session: Session): void {
   })
     .option("--env <variable>", "the variable that gets the token", variableName, "ACCESS_TOKEN")
     .action(async (name: string, command: string, args: string[], options: Options) => {
-      let token = "";
-      await withKeeper(session, options, async ({ keeper }) => {
-        const document = await getToken(keeper.ports, name, DEFAULT_MIN_TTL);
-        if (document.warning !== null) notice(session, [document.warning], "Warning");
-        token = document.access_token;
-      });
+      const { access_token: token, warning } = await fetchToken(session, options, name);
+      if (warning !== null) notice(session, [warning], "Warning");
       session.exitCode = await run(session.io, command, args, { [options.env]: token });
     });
+}
+
+async function fetchToken(session: Session, options: Options, name: string): Promise<TokenDocument> {
+  const { env } = session.io;
+  if (isRemote(env)) return (await import("../remote.ts")).openRemote(env).token(name, DEFAULT_MIN_TTL);
+  let document: TokenDocument | null = null;
+  await withKeeper(session, options, async ({ keeper }) => {
+    document = await getToken(keeper.ports, name, DEFAULT_MIN_TTL);
+  });
+  return document ?? neverWithout();
+}
+
+function neverWithout(): never {
+  throw new Error("a token was asked for, and neither came nor was refused");
 }
 
 /** The child has the terminal and gets the signals; we only wait for it and pass its end on. */

@@ -12,6 +12,7 @@ import {
   withKeeper,
   withVerbose,
 } from "../command.ts";
+import { isRemote } from "../is-remote.ts";
 import { moment, timeLeft } from "../wording.ts";
 
 interface Options extends CommonOptions {
@@ -32,10 +33,11 @@ export function defineRefresh(program: Command, session: Session): void {
       "say so, not at all where the token is another one by now, and at most twice a minute.",
     ].join("\n"),
   }).option("--if-fingerprint <fingerprint>", "only while this is the fingerprint of the access token");
-  withVerbose(command).action((name: string, options: Options) =>
-    withKeeper(session, options, async ({ keeper }) => {
+  withVerbose(command).action(async (name: string, options: Options) => {
+    const { ifFingerprint } = options;
+    if (isRemote(session.io.env)) return refreshRemotely(session, options, name);
+    return withKeeper(session, options, async ({ keeper }) => {
       const { ports } = keeper;
-      const { ifFingerprint } = options;
       const { grant, warning, isNew }: AfterRejection =
         ifFingerprint === undefined
           ? { grant: await refreshNow(ports, name), warning: null, isNew: true }
@@ -49,7 +51,23 @@ export function defineRefresh(program: Command, session: Session): void {
         const verb = isNew ? "Refreshed" : "Not refreshed";
         return `${verb} ${name}: generation ${grant.generation}, access token until ${until}.`;
       });
-    }),
+    });
+  });
+}
+
+/** The service decides as for a program whose token was rejected: at most twice a minute. */
+async function refreshRemotely(session: Session, options: Options, name: string): Promise<void> {
+  const { openRemote } = await import("../remote.ts");
+  const { ifFingerprint } = options;
+  const given = ifFingerprint === undefined ? null : fingerprintFrom(ifFingerprint);
+  const { access_token: _secret, ...document } = await openRemote(session.io.env).refresh(name, given);
+  if (document.warning !== null && options.json !== true) notice(session, [document.warning], "Warning");
+  present(
+    session,
+    options,
+    document,
+    () =>
+      `${name}: generation ${document.generation}, access token until ${document.expires_at ?? "unknown"}.`,
   );
 }
 

@@ -12,6 +12,7 @@ import type { Ports } from "../../keeper/ports.ts";
 import { type CommonOptions, defineCommand, present, type Session, withKeeper } from "../command.ts";
 import { presentGrant } from "../grant-result.ts";
 import { checkGrants } from "../status-check.ts";
+import { isRemote } from "../is-remote.ts";
 import { table } from "../table.ts";
 import { wrap } from "../wrap.ts";
 import { colouredLeft, colouredState, troubleOf } from "../wording.ts";
@@ -40,8 +41,9 @@ export function defineStatus(program: Command, session: Session): void {
   })
     .option("--check", "set the exit code for monitoring")
     .option("--within <days>", "with --check: how near a re-consent may come", wholeDays, DEFAULT_WITHIN)
-    .action((name: string | undefined, options: Options) =>
-      withKeeper(session, options, async ({ keeper }) => {
+    .action(async (name: string | undefined, options: Options) => {
+      if (isRemote(session.io.env)) return showRemote(session, options, name);
+      return withKeeper(session, options, async ({ keeper }) => {
         const { ports } = keeper;
         const standings =
           name === undefined
@@ -49,8 +51,19 @@ export function defineStatus(program: Command, session: Session): void {
             : [await showOne(session, options, ports, name)];
         if (options.check === true)
           session.exitCode = checkGrants(standings, ports.clock.now(), options.within);
-      }),
-    );
+      });
+    });
+}
+
+/** The same, out of what the service says. */
+async function showRemote(session: Session, options: Options, name: string | undefined): Promise<void> {
+  const { openRemote, standingFrom } = await import("../remote.ts");
+  const remote = openRemote(session.io.env);
+  const now = Date.now();
+  const grants = name === undefined ? await remote.grants() : [await remote.grant(name)];
+  const standings = grants.map(standingFrom);
+  present(session, options, name === undefined ? { grants } : grants[0], () => overview(standings, now));
+  if (options.check === true) session.exitCode = checkGrants(standings, now, options.within);
 }
 
 async function showOne(

@@ -1,0 +1,117 @@
+import { Buffer } from "node:buffer";
+import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { webcrypto } from "node:crypto";
+import { asRecord, type HeldToken, readToken } from "./token.ts";
+
+/** Tokens on disk, sealed, so that a program that starts anew while the service is away still has its token. */
+export interface DiskCache {
+  /** Null where there is none that lives. Never throws. */
+  readonly read: (grant: string) => Promise<HeldToken | null>;
+  /** Never throws: a disk that fails costs the token nothing. */
+  readonly write: (grant: string, held: HeldToken) => Promise<void>;
+  readonly remove: (grant: string) => Promise<void>;
+}
+
+const NONCE = 12;
+
+/**
+ * Files of 0600 in a directory of 0700, each sealed with AES-256-GCM under a key made of the API key, bound to
+ * the service's address and the grant; their names tell neither. Whoever has the API key can have the token
+ * anyway; whoever has only the disk can have nothing.
+ */
+export function createDiskCache(directory: string, apiKey: string, origin: string): DiskCache {
+  const key = deriveKey(apiKey);
+  const fileOf = async (grant: string): Promise<string> =>
+    join(directory, `${hex(await digest(`${origin}\n${grant}\n${apiKey}`)).slice(0, 32)}.token`);
+  const bound = (grant: string): Uint8Array<ArrayBuffer> => bytes(`grantkeeper token 1\n${origin}\n${grant}`);
+  return {
+    read: async (grant) => {
+      try {
+        const sealed = new Uint8Array(await readFile(await fileOf(grant)));
+        const opened = await crypto.subtle.decrypt(
+          { name: "AES-GCM", iv: sealed.subarray(0, NONCE), additionalData: bound(grant) },
+          await key,
+          sealed.subarray(NONCE),
+        );
+        return fromFile(JSON.parse(new TextDecoder().decode(opened)));
+      } catch {
+        return null;
+      }
+    },
+    write: async (grant, held) => {
+      try {
+        const iv = crypto.getRandomValues(new Uint8Array(NONCE));
+        const text = bytes(JSON.stringify(toFile(held)));
+        const algorithm = { name: "AES-GCM", iv, additionalData: bound(grant) };
+        const sealed = new Uint8Array(await crypto.subtle.encrypt(algorithm, await key, text));
+        await mkdir(directory, { recursive: true, mode: 0o700 });
+        const file = await fileOf(grant);
+        const fresh = `${file}.${hex(crypto.getRandomValues(new Uint8Array(6)))}`;
+        await writeFile(fresh, Buffer.concat([iv, sealed]), { mode: 0o600, flag: "wx" });
+        await rename(fresh, file);
+      } catch {
+        // The token is served all the same.
+      }
+    },
+    remove: async (grant) => {
+      try {
+        await rm(await fileOf(grant), { force: true });
+      } catch {
+        // What cannot be removed does not open for longer than its token lives.
+      }
+    },
+  };
+}
+
+/** Across a restart there is only the wall clock: the time of writing tells when it was set back. */
+function toFile({ token, endsAt }: HeldToken): object {
+  const writtenAt = Date.now();
+  const left = Number.isFinite(endsAt) ? endsAt - performance.now() : null;
+  return { ...token, writtenAt, endsAt: left === null ? null : writtenAt + left };
+}
+
+function fromFile(value: unknown): HeldToken | null {
+  const given = asRecord(value);
+  const { writtenAt, endsAt } = given;
+  const now = Date.now();
+  // Without a known end it could be served for ever; ahead of its own writing the clock is not to be trusted.
+  if (typeof writtenAt !== "number" || typeof endsAt !== "number" || now < writtenAt - 60_000) return null;
+  if (endsAt <= now) return null;
+  return readToken(
+    {
+      ...given,
+      access_token: given["accessToken"],
+      token_type: given["tokenType"],
+      expires_at: given["expiresAt"],
+      expires_in: (endsAt - now) / 1000,
+    },
+    performance.now(),
+  );
+}
+
+async function deriveKey(apiKey: string): Promise<webcrypto.CryptoKey> {
+  const material = await crypto.subtle.importKey("raw", bytes(apiKey), "HKDF", false, ["deriveKey"]);
+  const algorithm = {
+    name: "HKDF",
+    hash: "SHA-256",
+    salt: new Uint8Array(),
+    info: bytes("grantkeeper token cache"),
+  };
+  return crypto.subtle.deriveKey(algorithm, material, { name: "AES-GCM", length: 256 }, false, [
+    "encrypt",
+    "decrypt",
+  ]);
+}
+
+async function digest(text: string): Promise<Uint8Array> {
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes(text)));
+}
+
+function bytes(text: string): Uint8Array<ArrayBuffer> {
+  return new TextEncoder().encode(text);
+}
+
+function hex(value: Uint8Array): string {
+  return Array.from(value, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
