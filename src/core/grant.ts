@@ -77,6 +77,9 @@ export interface Grant {
   readonly refreshFingerprint: string | null;
   readonly refreshExpiresAt: number | null;
 
+  /** The fence of the lease under which the present token set was asked for; null: nobody refreshed for it. */
+  readonly tokenFence: number | null;
+
   readonly refreshStatus: Exclude<RefreshStatus, "due">;
   /** When the next refresh is due; null where only demand decides. */
   readonly nextAttemptAt: number | null;

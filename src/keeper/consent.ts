@@ -74,6 +74,7 @@ function consentChange(ports: Ports, grant: Grant, consent: Consent): GrantChang
   return {
     ...sealTokens(ports.sealer, grant.id, grant.generation + 1, tokens),
     ...afterSuccess(tokens, { issuedAt: startedAt, idleLimit }, ports.random.fraction(), now),
+    tokenFence: null,
     state: "active",
     cause: null,
     suspension: null,

@@ -32,6 +32,7 @@ export function newGrant(
     refreshToken: null,
     refreshFingerprint: null,
     refreshExpiresAt: null,
+    tokenFence: null,
     refreshStatus: "idle",
     nextAttemptAt: null,
     quietUntil: null,

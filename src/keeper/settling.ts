@@ -3,9 +3,10 @@ import { toGrantkeeperError } from "../core/errors.ts";
 import type { Grant, GrantChange, RefreshError } from "../core/grant.ts";
 import type { RefreshOutcome } from "../core/outcome.ts";
 import { backoff } from "../core/schedule.ts";
-import { succeed, tokenSetFrom } from "../core/token-set.ts";
+import { succeed, tokenSetFrom, type TokenSet } from "../core/token-set.ts";
 import { grantEvent } from "./audit.ts";
 import type { GrantContext } from "./find.ts";
+import { revivedBy } from "./parking.ts";
 import { incidentCleared, incidentReported } from "./incident.ts";
 import type { Ports } from "./ports.ts";
 import { putAside, saveDelivered } from "./saving.ts";
@@ -36,6 +37,7 @@ export async function saveRefreshed(
   const change = {
     ...sealTokens(ports.sealer, claimed.id, claimed.generation + 1, tokens),
     ...afterSuccess(tokens, life, ports.random.fraction(), now),
+    tokenFence: claimed.leaseFence,
     scopes: tokens.scopes ?? claimed.scopes,
     lastRefreshedAt: now,
     // Said only where it changes, so that a grant suspended meanwhile stays suspended.
@@ -56,8 +58,36 @@ export async function saveRefreshed(
   if (saved !== null) return { grant: saved, error: null };
   const current = await ports.store.grantById(claimed.id);
   if (current === null) throw removedMeanwhile(claimed);
+  const newest = await outrun(ports, { current, claimed, tokens, change, delivery });
+  if (newest !== null) return { grant: newest, error: null };
   await putAside(ports, current, tokens, write);
   return { grant: current, error: null };
+}
+
+interface Late {
+  readonly current: Grant;
+  readonly claimed: Grant;
+  readonly tokens: TokenSet;
+  readonly change: GrantChange;
+  readonly delivery: Delivery;
+}
+
+/**
+ * Who came first may have brought tokens that were asked for before ours, with the same refresh token: of a
+ * holder who was stopped, say, and whose set had waited in a spool. The provider gave ours last, so they are
+ * the grant's. Null where it is not so.
+ */
+async function outrun(ports: Ports, late: Late): Promise<Grant | null> {
+  const { current, claimed, tokens, delivery } = late;
+  const { id, generation, leaseFence, leaseOwner, tokenFence } = current;
+  const isOlder =
+    generation === claimed.generation + 1 && tokenFence !== null && tokenFence < claimed.leaseFence;
+  if (!isOlder || leaseOwner !== null || current.refreshToken === null) return null;
+  const change = { ...late.change, ...sealTokens(ports.sealer, id, generation + 1, tokens) };
+  const events = refreshedEvents(ports, claimed, change, delivery);
+  return ports.store.changeGrant(
+    revivedBy(current, { id, expect: { generation, leaseFence }, change, events }),
+  );
 }
 
 function refreshedEvents(ports: Ports, claimed: Grant, change: GrantChange, { outcome }: Delivery) {

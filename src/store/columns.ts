@@ -44,6 +44,7 @@ export const GRANT_COLUMNS = {
   refreshToken: ["refresh_token", "text"],
   refreshFingerprint: ["refresh_fingerprint", "text"],
   refreshExpiresAt: ["refresh_expires_at", "number"],
+  tokenFence: ["token_fence", "number"],
   refreshStatus: ["refresh_status", "text"],
   nextAttemptAt: ["next_attempt_at", "number"],
   quietUntil: ["quiet_until", "number"],

@@ -148,6 +148,7 @@ export const MIGRATIONS: readonly Migration[] = [
       // A revoked key stays for the audit and gives its name back.
       `create unique index api_keys_name on api_keys (name) where revoked_at is null`,
       `alter table authorization_requests add column return_to text`,
+      `alter table grants add column token_fence bigint`,
     ],
   },
 ];

@@ -3,6 +3,9 @@ import { getToken } from "../../src/keeper/get-token.ts";
 import { refreshGrant } from "../../src/keeper/refresh.ts";
 import { createScheduler } from "../../src/keeper/scheduler.ts";
 import { emptySpool } from "../../src/keeper/spooling.ts";
+import type { TokenSet } from "../../src/core/token-set.ts";
+import { sealTokens } from "../../src/keeper/secrets.ts";
+import type { SendResult } from "../../src/oauth/send.ts";
 import type { Database } from "../../src/store/database.ts";
 import { createKeeperStore } from "../../src/store/keeper-store.ts";
 import { aClaim } from "../store/samples.ts";
@@ -280,3 +283,74 @@ test("a token that died while its reader was stopped is not handed out", async (
   });
   expect(await getToken(rig.ports, "g", 300)).toMatchObject({ generation: 2, warning: null });
 });
+
+test("tokens that a stopped process was given last take the place of older ones that came by way of a spool", async () => {
+  let deliveries = 0;
+  let finishFirst = (): void => undefined;
+  const firstMayEnd = new Promise<void>((resolve) => (finishFirst = resolve));
+  const rig = await openRig({
+    rotation: "grace",
+    secondsLeft: -60,
+    replace: (ports) => ({
+      send: async (request) => {
+        const answer = await ports.send(request);
+        // The second one to send is stopped with its answer in hand; the first one goes on before it.
+        if (++deliveries === 2) await firstMayEnd;
+        return answer;
+      },
+    }),
+  });
+  const { clock, ports } = rig;
+  const before = await rig.grant();
+  const first = await ports.store.claim(
+    aClaim({ id: before.id, owner: "first", now: clock.now(), lease: 90_000, fence: before.leaseFence }),
+  );
+  const answer = await ports.send(await refreshRequest(rig));
+  clock.advance(91_000);
+  const second = refreshGrant(ports, await rig.grant(), "person");
+  await expect.poll(() => deliveries).toBe(2);
+  // The first one's answer is saved while the second is stopped, its lease over.
+  clock.advance(91_000);
+  const held = await rig.grant();
+  const early = tokensOf(answer);
+  const change = {
+    ...sealTokens(ports.sealer, held.id, held.generation + 1, early),
+    tokenFence: first?.leaseFence ?? null,
+    refreshStatus: "idle",
+    leaseOwner: null,
+    leaseExpiresAt: null,
+  } as const;
+  const expectation = { generation: held.generation, leaseFence: held.leaseFence };
+  expect(
+    await rig.plainStore.changeGrant({ id: held.id, expect: expectation, change, events: [] }),
+  ).not.toBeNull();
+  finishFirst();
+  const { grant } = await second;
+  expect(grant).toMatchObject({ generation: held.generation + 2, tokenFence: (first?.leaseFence ?? 0) + 1 });
+  expect(await rig.parked()).toEqual([]);
+});
+
+async function refreshRequest(rig: Rig) {
+  const { client, emulator } = rig;
+  const form = {
+    grant_type: "refresh_token",
+    client_id: client.clientId,
+    client_secret: client.clientSecret,
+  };
+  const body = new URLSearchParams({ ...form, refresh_token: (await rig.refreshToken()) ?? "" }).toString();
+  const headers = { "content-type": "application/x-www-form-urlencoded" };
+  return { method: "POST", url: `${emulator.baseUrl}/access_token`, headers, body, timeout: 10_000 } as const;
+}
+
+function tokensOf(result: SendResult): TokenSet {
+  if (result.kind !== "answer") throw new Error(`no answer: ${result.kind}`);
+  const read = JSON.parse(result.body) as { access_token: string; refresh_token: string };
+  return {
+    accessToken: read.access_token,
+    refreshToken: read.refresh_token,
+    tokenType: "Bearer",
+    scopes: null,
+    accessExpiresAt: START + DAY,
+    refreshExpiresAt: null,
+  };
+}

@@ -183,10 +183,13 @@ export function createOracle(court: Courtroom): Oracle {
       report(`I3: ${name} presented with an older token; a newer one that was delivered is parked`);
   };
 
-  /** Delivered to a process that ended before it could write it down anywhere: nobody can know of it. */
-  const isGone = ({ parked }: Watched, record: RefreshRecord): boolean => {
+  /**
+   * Delivered to a process that was stopped, or ended, before it could write it down anywhere: nobody who runs
+   * can know of it. When that process goes on, what it holds takes the place of what is older.
+   */
+  const isOutOfReach = ({ parked }: Watched, record: RefreshRecord): boolean => {
     const lives = court.machines.some(({ processes }) =>
-      processes.some(({ owner }) => owner === record.deliveredTo),
+      processes.some(({ owner, runs }) => owner === record.deliveredTo && runs),
     );
     const isKept = stored.has(record) || parked.has(record.value);
     return !lives && !isKept && !court.machines.some((machine) => isSpooled(machine, record, sealer));
@@ -205,7 +208,7 @@ export function createOracle(court: Courtroom): Oracle {
     const isNew = before === null || before["generation"] !== row["generation"];
     if (isNew && record !== undefined) {
       issuedOn.set(String(row["access_fingerprint"]), Number(row["access_issued_at"]));
-      if (grant.newest !== null && isOlder(record, grant.newest) && !isGone(grant, grant.newest))
+      if (grant.newest !== null && isOlder(record, grant.newest) && !isOutOfReach(grant, grant.newest))
         report(
           `I3: ${name}: generation ${row["generation"]} stores a token older than one that was delivered`,
         );

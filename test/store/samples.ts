@@ -47,6 +47,7 @@ export function aGrant(changes: Partial<Grant> = {}): Grant {
     refreshToken: "1.0.refresh" as Sealed,
     refreshFingerprint: "0000000000000002",
     refreshExpiresAt: 8_640_000_000_000_000,
+    tokenFence: 17,
     refreshStatus: "idle",
     nextAttemptAt: AT + 4,
     quietUntil: AT + 5,
