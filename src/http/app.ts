@@ -23,13 +23,14 @@ export function createApp(
 ): Hono<Env> {
   const app = new Hono<Env>();
   addOpen(app);
+  const open = app.routes.map(({ path, method }) => ({ path, method }));
   for (const route of routes) {
     const path = route.path.replaceAll(/\{(\w+)\}/g, ":$1");
     app.on(route.method.toUpperCase(), path, (c) => answerRoute(service, route, c));
   }
   const document = JSON.stringify(openApiDocument(routes, service.version));
   app.get("/openapi.json", (c) => c.body(document, 200, { "content-type": "application/json" }));
-  refuseOtherMethods(app, routes);
+  refuseOtherMethods(app, [...open, { path: "/openapi.json", method: "get" }, ...routes]);
   app.notFound((c) => refuse(service, c, noSuchPath(c.req.path)));
   app.onError((error, c) => refuse(service, c, error));
   return app;
@@ -54,8 +55,11 @@ async function answerRoute(service: Service, route: Route, c: Context<Env>): Pro
 }
 
 /** A path that is there, with a method that it does not have. */
-function refuseOtherMethods(app: Hono<Env>, routes: readonly Route[]): void {
-  const methods = new Map<string, string[]>([["/openapi.json", ["GET"]]]);
+function refuseOtherMethods(
+  app: Hono<Env>,
+  routes: readonly { readonly path: string; readonly method: string }[],
+): void {
+  const methods = new Map<string, string[]>();
   for (const { path, method } of routes) {
     const known = methods.get(path) ?? [];
     methods.set(path, [...known, method.toUpperCase()]);

@@ -8,7 +8,7 @@ import { parseRedirected } from "../oauth/callback.ts";
 import type { Env } from "./app.ts";
 import { SECURITY_HEADERS } from "./guard.ts";
 import { type PageText, plainPage } from "./plain-page.ts";
-import { problemOf } from "./problem.ts";
+import { HttpRefusal, problemOf } from "./problem.ts";
 import type { Service } from "./service.ts";
 
 /** Where providers send the browser back to. */
@@ -19,6 +19,11 @@ export const CALLBACK_PATH = "/oauth/callback";
  * given out here, for one use and ten minutes.
  */
 export async function answerCallback(service: Service, c: Context<Env>): Promise<Response> {
+  // Scanners of links and previews look with HEAD: that must not use the state up.
+  if (c.req.method === "HEAD")
+    throw new HttpRefusal(405, "invalid_request", "This path does not have this method.", "It has GET.", {
+      allow: "GET",
+    });
   const ports: Ports = { ...service.ports, actor: "oauth_callback" };
   try {
     const { grant, returnTo } = await complete(ports, c.req.url);

@@ -11,6 +11,8 @@ export interface GuardOptions {
 
 const METHODS = new Set(["GET", "HEAD", "POST", "PATCH", "DELETE"]);
 const LONGEST_TARGET = 8192;
+/** Header fields, at most. Node leaves out what is beyond its own limit, which has to be greater. */
+export const MOST_FIELDS = 100;
 
 /**
  * Looks at a request before anything else does.
@@ -27,6 +29,13 @@ export function guard(request: IncomingMessage, { hosts, origins }: GuardOptions
     });
   if (!url.startsWith("/") || url.startsWith("//") || url.includes("#"))
     throw invalidRequest("The request target is not a path.", "Send the path alone, as in /v1/grants.");
+  if (rawHeaders.length > 2 * MOST_FIELDS)
+    throw new HttpRefusal(
+      431,
+      "invalid_request",
+      "There are too many header fields.",
+      `At most ${MOST_FIELDS}.`,
+    );
   if (url.length > LONGEST_TARGET)
     throw new HttpRefusal(
       414,
@@ -34,7 +43,9 @@ export function guard(request: IncomingMessage, { hosts, origins }: GuardOptions
       "The path is too long.",
       `At most ${LONGEST_TARGET} bytes.`,
     );
-  if (!hosts.has((headers.host ?? "").toLowerCase()) || count(rawHeaders, "host") !== 1)
+  if (count(rawHeaders, "host") !== 1)
+    throw invalidRequest("The Host field has to be there once.", "Send it once (RFC 9112 section 3.2).");
+  if (!hosts.has((headers.host ?? "").toLowerCase()))
     throw new HttpRefusal(
       403,
       "forbidden",

@@ -4,20 +4,21 @@ import { HttpRefusal, invalidRequest } from "./problem.ts";
 
 /** Bytes of a body, at most: the longest thing that anybody sends is a token document. */
 const LARGEST_BODY = 64 * 1024;
+/** Levels of JSON in one another. */
+const DEEPEST = 32;
 
 /**
  * The query string, as its schema has it.
  * @throws {HttpRefusal} naming the parameters that are unknown, repeated or wrong.
  */
 export function readQuery(c: Context, schema: z.ZodType | null): unknown {
-  const given = c.req.queries();
-  const repeated = Object.keys(given).find((name) => (given[name] ?? []).length > 1);
+  const { searchParams } = new URL(c.req.url);
+  const names = [...searchParams.keys()];
+  const repeated = names.find((name, i) => names.indexOf(name) !== i);
   if (repeated !== undefined)
-    throw invalidRequest(
-      `The parameter ${JSON.stringify(repeated)} is there more than once.`,
-      "Give it once.",
-    );
-  const single = Object.fromEntries(Object.entries(given).map(([name, [value]]) => [name, value]));
+    throw invalidRequest(`The parameter ${shown(repeated)} is there more than once.`, "Give it once.");
+  // Own properties all of them, whatever they are called.
+  const single = Object.fromEntries(searchParams);
   if (schema === null && Object.keys(single).length === 0) return undefined;
   if (schema === null)
     throw invalidRequest(
@@ -46,6 +47,7 @@ export async function readBody(c: Context, schema: z.ZodType | null): Promise<un
       "The body is not JSON.",
       "Send Content-Type: application/json.",
     );
+  if (isTooDeep(text)) throw invalidRequest("The body is nested too deep.", `At most ${DEEPEST} levels.`);
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -53,6 +55,23 @@ export async function readBody(c: Context, schema: z.ZodType | null): Promise<un
     throw invalidRequest("The body is not valid JSON.", "Send one JSON object.");
   }
   return parsed(schema, value, "field");
+}
+
+/** Whether brackets are nested deeper than anything that we read: what follows the nesting might overflow the stack. */
+function isTooDeep(text: string): boolean {
+  let depth = 0;
+  let isInString = false;
+  for (let i = 0; i < text.length; i++) {
+    const character = text[i];
+    if (isInString) {
+      if (character === "\\") i++;
+      else if (character === '"') isInString = false;
+    } else if (character === '"') isInString = true;
+    else if (character === "[" || character === "{") {
+      if (++depth > DEEPEST) return true;
+    } else if (character === "]" || character === "}") depth--;
+  }
+  return false;
 }
 
 async function readText(c: Context): Promise<string> {

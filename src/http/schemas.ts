@@ -154,7 +154,7 @@ export function pageOf(item: z.ZodType) {
 export function countParameter(most: number) {
   return z
     .string()
-    .regex(/^\d{1,9}$/, "it has to be a whole number")
+    .regex(/^\d{1,16}$/, "it has to be a whole number")
     .transform(Number)
     .refine((value) => value <= most, `at most ${most}`);
 }

@@ -6,13 +6,13 @@ import {
   type ServerResponse,
 } from "node:http";
 import { createServer as createTlsServer } from "node:https";
-import type { AddressInfo, ListenOptions } from "node:net";
+import type { AddressInfo, ListenOptions, Socket } from "node:net";
 import { getRequestListener } from "@hono/node-server";
 import type { Hono } from "hono";
 import { GrantkeeperError } from "../core/errors.ts";
 import type { Env } from "./app.ts";
-import { guard, type GuardOptions, SECURITY_HEADERS } from "./guard.ts";
-import { PROBLEM_JSON, problemOf } from "./problem.ts";
+import { guard, type GuardOptions, MOST_FIELDS, SECURITY_HEADERS } from "./guard.ts";
+import { HttpRefusal, PROBLEM_JSON, problemOf } from "./problem.ts";
 
 /** Every time-out and limit of a connection, in ms and bytes. */
 const LIMITS = {
@@ -20,13 +20,15 @@ const LIMITS = {
   headersTimeout: 10_000,
   requestTimeout: 20_000,
   keepAliveTimeout: 65_000,
+  /** TLS alone. */
+  handshakeTimeout: 10_000,
   maxHeaderSize: 16_384,
   /** Between two looks at what has been too slow. */
   connectionsCheckingInterval: 2000,
-  requireHostHeader: true,
+  /** The guard refuses a request without Host, in the words of every refusal. */
+  requireHostHeader: false,
   insecureHTTPParser: false,
 } as const;
-const MOST_HEADERS = 100;
 const MOST_CONNECTIONS = 10_000;
 
 /** A listening server, and the ways to end it. */
@@ -48,7 +50,14 @@ export interface ServerOptions {
   readonly guardOptions: (address: AddressInfo) => GuardOptions;
   readonly listen: ListenOptions;
   readonly tls: { readonly cert: string; readonly key: string } | null;
+  /** Other time-outs than the usual ones, for tests. */
+  readonly timeouts?: Timeouts;
 }
+
+/** How slow a client may be, in ms. */
+export type Timeouts = Partial<
+  Record<"headersTimeout" | "requestTimeout" | "connectionsCheckingInterval" | "handshakeTimeout", number>
+>;
 
 /**
  * Listens. Each request is looked at by the guard first, answered out of memory where it can be, and else by
@@ -57,6 +66,7 @@ export interface ServerOptions {
  */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const { app, shortcut, watch, tls } = options;
+  const limits = { ...LIMITS, ...options.timeouts };
   let guardOptions: GuardOptions = { hosts: new Set(), origins: new Set() };
   const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
   const answer: RequestListener = (request, response) => {
@@ -73,12 +83,12 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     void listener(request, response);
   };
   const server: Server =
-    tls === null ? createServer(LIMITS, answer) : createTlsServer({ ...LIMITS, ...tls }, answer);
-  server.maxHeadersCount = MOST_HEADERS;
+    tls === null ? createServer(limits, answer) : createTlsServer({ ...limits, ...tls }, answer);
+  server.maxHeadersCount = 2 * MOST_FIELDS;
   server.maxConnections = MOST_CONNECTIONS;
-  // Without this, "Expect" other than 100-continue is answered by Node, and Upgrade goes to the handler.
+  // Without this, "Expect" other than 100-continue is answered by Node, without our fields.
   server.on("checkExpectation", (request, response) => refuseDirectly(request, response, oddExpectation()));
-  server.on("clientError", onClientError);
+  server.on("clientError", (error, socket) => onClientError(error, socket as Socket));
   const address = await listen(server, options.listen);
   guardOptions = options.guardOptions(address);
   return { address, stop: (patience) => stop(server, patience) };
@@ -137,27 +147,39 @@ function oddExpectation(): GrantkeeperError {
   });
 }
 
-const STATUS_OF: Readonly<Record<string, string>> = {
-  HPE_HEADER_OVERFLOW: "431 Request Header Fields Too Large",
-  ERR_HTTP_REQUEST_TIMEOUT: "408 Request Timeout",
+const STATUS_OF: Readonly<Record<string, readonly [status: number, reason: string]>> = {
+  HPE_HEADER_OVERFLOW: [431, "Request Header Fields Too Large"],
+  ERR_HTTP_REQUEST_TIMEOUT: [408, "Request Timeout"],
 };
 
 /** What is no HTTP gets a short answer, and the connection ends: nothing after it could be told apart. */
-function onClientError(error: NodeJS.ErrnoException, socket: import("node:stream").Duplex): void {
-  if (error.code === "ECONNRESET" || !socket.writable) {
-    socket.destroy();
+function onClientError(error: NodeJS.ErrnoException, socket: Socket): void {
+  // Node has no public name for the answer under way; its own handler of these errors looks here too.
+  const { _httpMessage: current } = socket as { _httpMessage?: ServerResponse | null };
+  if (current?.req.complete === true) {
+    // The request before the nonsense would take a refusal for its own answer, and may have been carried out.
+    current.shouldKeepAlive = false;
+    current.once("close", () => socket.destroySoon());
     return;
   }
-  const status = STATUS_OF[error.code ?? ""] ?? "400 Bad Request";
-  const body = JSON.stringify({
-    type: "urn:grantkeeper:error:invalid_request",
-    title: "the command, request or configuration is wrong",
-    status: Number(status.slice(0, 3)),
-    detail: "This is not a request that can be read.",
-    code: "invalid_request",
-  });
-  socket.end(
-    `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Type: ${PROBLEM_JSON}\r\nCache-Control: no-store\r\n` +
-      `X-Content-Type-Options: nosniff\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+  if (error.code !== "ECONNRESET" && socket.writable && current?.headersSent !== true)
+    socket.write(unreadable(STATUS_OF[error.code ?? ""] ?? [400, "Bad Request"]));
+  // Not only our half: whoever sends nonsense and never ends would keep the connection for ever.
+  socket.destroySoon();
+}
+
+function unreadable([status, reason]: readonly [status: number, reason: string]): string {
+  const detail = "This is not a request that can be read.";
+  const { document } = problemOf(
+    new HttpRefusal(status, "invalid_request", detail, "Send one that is as RFC 9112 has it."),
   );
+  const body = JSON.stringify(document);
+  const fields = {
+    ...SECURITY_HEADERS,
+    connection: "close",
+    "content-type": PROBLEM_JSON,
+    "content-length": Buffer.byteLength(body),
+  };
+  const lines = Object.entries(fields).map(([name, value]) => `${name}: ${value}\r\n`);
+  return `HTTP/1.1 ${status} ${reason}\r\n${lines.join("")}\r\n${body}`;
 }

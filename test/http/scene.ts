@@ -2,10 +2,11 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach } from "vitest";
+import { afterAll, afterEach } from "vitest";
 import {
   type Emulator,
   type EmulatorOptions,
+  type RegisteredClient,
   startEmulator,
   type TokenAnswer,
 } from "../../src/emulator/index.ts";
@@ -17,11 +18,16 @@ import { type RunningService, serve, type ServeOptions } from "../../src/serve.t
 import { readServeConfig, type ServeConfig } from "../../src/serve-config.ts";
 import { asDocument } from "../keeper/rig.ts";
 
-const closing: (() => Promise<void> | void)[] = [];
+type Closing = (() => Promise<void> | void)[];
+const afterTest: Closing = [];
+const afterFile: Closing = [];
 
-afterEach(async () => {
+afterEach(() => closeAll(afterTest));
+afterAll(() => closeAll(afterFile));
+
+async function closeAll(closing: Closing): Promise<void> {
   for (const close of closing.splice(0).toReversed()) await close();
-});
+}
 
 /** What a request answered, read whole. */
 export interface Answer {
@@ -41,12 +47,18 @@ interface AskOptions {
 export interface Scene {
   readonly home: string;
   readonly url: string;
+  readonly port: number;
   readonly service: RunningService;
   /** Another process on the same store, as the command line is one. */
   readonly other: OpenKeeper;
   readonly emulator: Emulator;
-  /** A key with these scopes, narrowed to these grants. */
-  readonly key: (scopes: readonly string[], grants?: readonly string[] | null) => Promise<string>;
+  readonly client: RegisteredClient;
+  /** A key with these scopes, narrowed to these grants, for so many ms: fewer than none makes one that has ended. */
+  readonly key: (
+    scopes: readonly string[],
+    grants?: readonly string[] | null,
+    expiresIn?: number | null,
+  ) => Promise<string>;
   /** A grant with tokens of the emulator; `age` in seconds since they were obtained. */
   readonly grant: (name: string, age?: number) => Promise<TokenAnswer>;
   /** `METHOD /path`, as `admin` where no key is named; null: without a key. */
@@ -61,11 +73,14 @@ interface SceneOptions {
   readonly emulator?: EmulatorOptions;
   readonly serve?: Partial<ServeOptions>;
   readonly env?: Readonly<Record<string, string>>;
+  /** It stays for all tests of its file, where it would go with its test. */
+  readonly lasts?: boolean;
 }
 
 const INTEGRATION = "recorder";
 
 export async function openScene(options: SceneOptions = {}): Promise<Scene> {
+  const closing = options.lasts === true ? afterFile : afterTest;
   const home = mkdtempSync(join(tmpdir(), "grantkeeper-http-"));
   closing.push(() => rmSync(home, { recursive: true, force: true }));
   const env = { GRANTKEEPER_HOME: home, ...options.env };
@@ -96,12 +111,14 @@ export async function openScene(options: SceneOptions = {}): Promise<Scene> {
     redirectUri: `${url}/oauth/callback`,
   });
   let keys = 0;
-  const key: Scene["key"] = async (scopes, grants = null) =>
-    (await createApiKey(ports, { name: `key-${keys++}`, scopes, grants, expiresIn: null })).key;
+  const key: Scene["key"] = async (scopes, grants = null, expiresIn = null) =>
+    (await createApiKey(ports, { name: `key-${keys++}`, scopes, grants, expiresIn })).key;
   const admin = await key(["admin"]);
   return {
     home,
     url,
+    port: Number(new URL(url).port),
+    client,
     service,
     other,
     emulator,
