@@ -30,6 +30,8 @@ const MOST = 10_000;
 export function createKeyRing(ports: Pick<Ports, "store" | "clock">, feed: ChangeFeed): KeyRing {
   const held = new Map<string, Held>();
   const used = new Map<string, number>();
+  /** Counts what was forgotten: a key that was read before may have changed since. */
+  let forgotten = 0;
 
   const check = ({ key, digest }: Held, text: string): boolean => {
     const isSame = timingSafeEqual(hash("sha256", text, "buffer"), digest);
@@ -59,22 +61,31 @@ export function createKeyRing(ports: Pick<Ports, "store" | "clock">, feed: Chang
       if (text === null || id === null) throw unauthorized();
       let entry = feed.isFresh() ? held.get(id) : undefined;
       if (entry === undefined) {
+        const since = forgotten;
         const key = await ports.store.apiKey(id);
         // An unknown id costs the same comparison as a wrong secret.
         entry = { key: key ?? NOBODY, digest: Buffer.from((key ?? NOBODY).digest, "hex"), usedAt: 0 };
-        if (key !== null && held.size < MOST) held.set(id, entry);
+        if (key !== null && held.size < MOST && since === forgotten) held.set(id, entry);
       }
       if (!check(entry, text)) throw unauthorized();
       return note(entry);
     },
     forget: (id) => {
+      forgotten++;
       if (id === undefined) held.clear();
       else held.delete(id);
     },
     flush: async () => {
       const uses = [...used].map(([id, at]) => ({ id, at }));
       used.clear();
-      if (uses.length > 0) await ports.store.touchApiKeys(uses);
+      if (uses.length === 0) return;
+      try {
+        await ports.store.touchApiKeys(uses);
+      } catch (error) {
+        // Written the next time, where nothing newer came meanwhile.
+        for (const { id, at } of uses) used.set(id, Math.max(at, used.get(id) ?? 0));
+        throw error;
+      }
     },
   };
 }
