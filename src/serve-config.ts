@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { createSecureContext } from "node:tls";
 import { type Environment, readSettings, type Settings } from "./config.ts";
 import { GrantkeeperError } from "./core/errors.ts";
 import { isLoopback, isNetwork } from "./http/client-address.ts";
@@ -42,7 +43,7 @@ export async function readServeConfig(env: Environment, over: ServeOverrides = {
     host,
     port: whole("port", over.port ?? setting("port") ?? SETTINGS.port.fallback, 65_535),
     publicUrl: publicUrl(setting("public_url")),
-    allowedHosts: listOf(setting("allowed_hosts")).map((one) => one.toLowerCase()),
+    allowedHosts: listOf(setting("allowed_hosts")).map(allowedHost),
     trustedProxies,
     tls,
     rateLimit: whole("rate_limit", setting("rate_limit") ?? SETTINGS.rate_limit.fallback, 1_000_000),
@@ -56,7 +57,17 @@ function readTls({ path }: Settings): ServeConfig["tls"] {
   if (certFile === null && keyFile === null) return null;
   if (certFile === null || keyFile === null)
     throw invalid("tls_cert_file and tls_key_file are only good together.", "Set both, or neither.");
-  return { cert: read("tls_cert_file", certFile), key: read("tls_key_file", keyFile) };
+  const tls = { cert: read("tls_cert_file", certFile), key: read("tls_key_file", keyFile) };
+  try {
+    createSecureContext(tls);
+  } catch (cause) {
+    throw new GrantkeeperError(
+      "invalid_request",
+      `${nameOf("tls_cert_file")} and ${nameOf("tls_key_file")} are no certificate with its key.`,
+      { remedy: "Give both as PEM, the key without a passphrase.", cause },
+    );
+  }
+  return tls;
 }
 
 function read(name: SettingName, file: string): string {
@@ -74,7 +85,8 @@ function publicUrl(value: string | null): URL | null {
   if (value === null) return null;
   const url = URL.canParse(value) ? new URL(value) : null;
   const isPlain = url !== null && url.pathname === "/" && url.search === "" && url.hash === "";
-  if (url !== null && isPlain && url.username === "" && /^https?:$/.test(url.protocol)) return url;
+  if (url !== null && isPlain && `${url.username}${url.password}` === "" && /^https?:$/.test(url.protocol))
+    return url;
   throw invalid(
     `${nameOf("public_url")} is not the address of a service.`,
     "Give it as in https://grants.example.com, without a path.",
@@ -94,6 +106,15 @@ function yesOrNo(name: SettingName, value: string): boolean {
 
 function listOf(value: string | null): string[] {
   return (value ?? "").split(/[\s,]+/).filter((one) => one !== "");
+}
+
+/** As a Host field has it: a name or an address, and a port where it is not the usual one. */
+function allowedHost(one: string): string {
+  if (/^([a-z0-9_.-]+|\[[0-9a-f:.]+\])(:\d{1,5})?$/i.test(one)) return one.toLowerCase();
+  throw invalid(
+    `${nameOf("allowed_hosts")}: ${JSON.stringify(one)} is no name that a Host field could have.`,
+    "Give them as in grants.example.com or grants.example.com:8700.",
+  );
 }
 
 function checkNetwork(one: string): void {
