@@ -15,11 +15,15 @@ const list = defineRoute({
     limit: countParameter(LARGEST_PAGE).optional(),
   }),
   answer: pageOf(eventSchema),
-  handle: async ({ ports, query }) => {
+  handle: async ({ ports, key, query }) => {
     const limit = Math.max(1, query.limit ?? 100);
     const events = await ports.store.events({ after: query.after ?? 0, limit });
     const last = events.at(-1);
-    return { items: events.map(eventDocument), next_cursor: last === undefined ? null : String(last.seq) };
+    // A key that is narrowed to grants learns of those, and of nothing else: a page may then be short, or empty.
+    const shown = events.filter(
+      ({ grant }) => key.grants === null || (grant !== null && key.grants.includes(grant)),
+    );
+    return { items: shown.map(eventDocument), next_cursor: last === undefined ? null : String(last.seq) };
   },
 });
 
