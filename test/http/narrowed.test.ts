@@ -1,13 +1,13 @@
 import { expect, test } from "vitest";
-import { openScene, type Scene } from "./scene.ts";
+import { type Answer, openScene, type Scene } from "./scene.ts";
 
 async function eventsOf(scene: Scene, key: string): Promise<{ grant: string | null; id: number }[]> {
   const all: { grant: string | null; id: number }[] = [];
-  for (let after: unknown = "0"; after !== null;) {
-    const page = await scene.ask(`GET /v1/events?limit=2&after=${String(after)}`, { key });
+  for (let after: string | null = "0"; after !== null;) {
+    const page: Answer = await scene.ask(`GET /v1/events?limit=2&after=${after}`, { key });
     expect(page.status).toBe(200);
     all.push(...(page.body["items"] as typeof all));
-    after = page.body["next_cursor"];
+    after = page.body["next_cursor"] as string | null;
   }
   return all;
 }

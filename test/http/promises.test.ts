@@ -14,9 +14,7 @@ async function handOuts({ rig }: Wired): Promise<string[]> {
 
 async function counted({ rig, service }: Wired): Promise<number[]> {
   await service.counts.flush();
-  const rows = await rig
-    .connect()
-    .read(({ query }) => query("select times from hand_outs order by generation, consumer"));
+  const rows = await rig.connect().read(({ query }) => query("select times from hand_outs order by times"));
   return rows.map((row) => Number(row["times"]));
 }
 
@@ -83,13 +81,13 @@ describe("the audit before the token", () => {
     for (let i = 0; i < 5; i++) await wired.ask(TOKEN, one);
     for (let i = 0; i < 3; i++) await wired.ask(`${TOKEN}?min_ttl=60`, two);
     expect(await handOuts(wired)).toEqual(ids.map((id) => `1 api_key:${id}`));
-    expect((await counted(wired)).toSorted()).toEqual([3, 5]);
+    expect(await counted(wired)).toEqual([3, 5]);
     wired.rig.pass(DAY);
     expect((await wired.ask("POST /v1/grants/g/refresh", one)).status).toBe(200);
     for (let i = 0; i < 4; i++) await wired.ask(TOKEN, two);
     expect(await handOuts(wired)).toEqual([1, 2].flatMap((at) => ids.map((id) => `${at} api_key:${id}`)));
     // The answer to the refresh was the first hand-out to the one, the next four went to the other.
-    expect((await counted(wired)).toSorted()).toEqual([1, 3, 4, 5]);
+    expect(await counted(wired)).toEqual([1, 3, 4, 5]);
   });
 });
 
