@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
-import { createSecureContext } from "node:tls";
 import { type Environment, readSettings, type Settings } from "./config.ts";
 import { GrantkeeperError } from "./core/errors.ts";
+import { checkCertificate } from "./http/certificate.ts";
 import { isLoopback, isNetwork } from "./http/client-address.ts";
 import { SETTINGS, type SettingName } from "./settings.ts";
 
@@ -59,7 +59,7 @@ function readTls({ path }: Settings): ServeConfig["tls"] {
     throw invalid("tls_cert_file and tls_key_file are only good together.", "Set both, or neither.");
   const tls = { cert: read("tls_cert_file", certFile), key: read("tls_key_file", keyFile) };
   try {
-    createSecureContext(tls);
+    checkCertificate(tls);
   } catch (cause) {
     throw new GrantkeeperError(
       "invalid_request",

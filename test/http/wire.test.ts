@@ -47,6 +47,29 @@ describe("several requests at once", () => {
   });
 });
 
+describe("fields that ask for more", () => {
+  const json = "Content-Type: application/json\r\n";
+
+  test("Expect: 100-continue gets its leave and an answer; any other expectation a refusal", async () => {
+    const head = `POST /v1/grants/g/resume HTTP/1.1\r\n${fields}${json}Connection: close\r\n`;
+    const all = await exchange(scene.port, `${head}Expect: 100-continue\r\nContent-Length: 2\r\n\r\n{}`);
+    expect(statuses(all)).toEqual([100, 200]);
+    const odd = await exchange(scene.port, `${head}Expect: a-miracle\r\nContent-Length: 2\r\n\r\n{}`);
+    expect(statuses(odd)).toEqual([400]);
+  });
+
+  test("what comes behind the last chunk is no header field", async () => {
+    const head = `POST /v1/grants/g/reveal HTTP/1.1\r\nHost: 127.0.0.1:${scene.port}\r\n${json}Connection: close\r\n`;
+    const body = `Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\nAuthorization: Bearer ${scene.admin}\r\n\r\n`;
+    expect(statuses(await exchange(scene.port, `${head}${body}`))).toEqual([401]);
+  });
+
+  test.each(["websocket", "h2c", "TLS/1.0"])("an upgrade to %s is not made", async (protocol) => {
+    const bytes = `GET /v1/grants/g/token HTTP/1.1\r\n${fields}Connection: Upgrade, close\r\nUpgrade: ${protocol}\r\n\r\n`;
+    expect(statuses(await exchange(scene.port, bytes))).toEqual([200]);
+  });
+});
+
 describe("connections that are half open", () => {
   test("who closes his half after a request still gets an answer that is in memory", async () => {
     await scene.ask("GET /v1/grants/g/token");
