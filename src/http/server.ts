@@ -70,6 +70,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   let guardOptions: GuardOptions = { hosts: new Set(), origins: new Set() };
   const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
   const answer: RequestListener = (request, response) => {
+    // A client that goes on asking on its connection would keep the server from ending.
+    if (!server.listening) response.shouldKeepAlive = false;
     try {
       guard(request, guardOptions);
       if (shortcut(request, response)) return;
@@ -79,6 +81,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       return;
     }
     watch(request, response);
+    // Node would keep a connection that becomes idle while the server stops.
+    response.once("close", () => {
+      if (!server.listening) request.socket.destroySoon();
+    });
     for (const [name, value] of Object.entries(SECURITY_HEADERS)) response.setHeader(name, value);
     void listener(request, response);
   };
