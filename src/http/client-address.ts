@@ -19,13 +19,8 @@ export function clientAddress(request: IncomingMessage, trustedProxies: readonly
   return peer;
 }
 
-/** 4 or 6; 0: no address. */
-export function addressFamily(text: string): number {
-  return isIP(text);
-}
-
 /** Whether an address, or the network it is in, was named. */
-function isTrusted(address: string, trustedProxies: readonly string[]): boolean {
+export function isTrusted(address: string, trustedProxies: readonly string[]): boolean {
   let list = lists.get(trustedProxies);
   if (list === undefined) {
     list = new BlockList();
