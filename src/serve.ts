@@ -66,15 +66,17 @@ async function start(keeper: OpenKeeper, options: ServeOptions): Promise<Running
   const feed = await followChanges(keeper.ports, report);
   const log = config.accessLog === null ? null : openAccessLog(config.accessLog);
   const onRequest = log?.observe ?? (() => undefined);
-  const service = createService(keeper.ports, feed, { ...config, version, onFault: report, onRequest });
   const stopping = new AbortController();
+  const { signal } = stopping;
+  const hooks = { onFault: report, onRequest, stopping: signal };
+  const service = createService(keeper.ports, feed, { ...config, version, ...hooks });
   const state: State = { reason: { code: "starting", message: "It has not yet looked at what is due." } };
   const server = await listen(service, config, state).catch(async (error: unknown) => {
     await feed.stop();
     throw error;
   });
   const refreshing = keepAlive(service.ports, {
-    signal: stopping.signal,
+    signal,
     onError,
     onTick: () => {
       if (state.reason?.code === "starting") state.reason = null;

@@ -48,7 +48,9 @@ async function answerRoute(service: Service, route: Route, c: Context<Env>): Pro
   const query = readQuery(c, route.query);
   const body = await readBody(c, route.body);
   const ports = service.actingAs(key);
-  const result = await route.handle({ ports, key, name, query, body });
+  const result = await route.handle({ ports, key, name, query, body, headers: c.req.raw.headers });
+  // A stream: what goes out there was made by the schema's own maker.
+  if (result instanceof Response) return result;
   if (route.answer === null) return c.body(null, route.status as 204);
   // What the schema does not know does not go out: it is a fault of ours, and never a leak.
   return c.json(route.answer.parse(result) as object, route.status as 200);

@@ -11,6 +11,7 @@ export interface Call<Query, Body> {
   readonly name: string;
   readonly query: Query;
   readonly body: Body;
+  readonly headers: Headers;
 }
 
 /** One operation of the API: what the router, the OpenAPI document and the documentation's test read. */

@@ -4,6 +4,7 @@ import { GrantkeeperError } from "../core/errors.ts";
 import type { ChangeFeed } from "../keeper/change-feed.ts";
 import type { Ports, Store } from "../keeper/ports.ts";
 import { clientAddress } from "./client-address.ts";
+import { createEventStreams, type EventStreams } from "./event-stream.ts";
 import { createHandOutCounts, type HandOutCounts } from "./hand-out-counts.ts";
 import { createKeyRing, type KeyRing } from "./key-ring.ts";
 import { createMetrics, type Metrics } from "./metrics.ts";
@@ -24,6 +25,8 @@ export interface ServiceOptions {
   readonly onFault: (error: unknown) => void;
   /** Told of each answered request, but for tokens out of memory. */
   readonly onRequest: Observe;
+  /** Aborted when the service stops: streams end then. */
+  readonly stopping: AbortSignal;
 }
 
 /** What all routes share. */
@@ -33,6 +36,7 @@ export interface Service {
   readonly feed: ChangeFeed;
   readonly tokens: TokenCache;
   readonly keys: KeyRing;
+  readonly streams: EventStreams;
   readonly counts: HandOutCounts;
   readonly metrics: Metrics;
   readonly openMetrics: boolean;
@@ -70,6 +74,7 @@ export function createService(keeper: Ports, feed: ChangeFeed, options: ServiceO
     feed,
     tokens,
     keys,
+    streams: createEventStreams(ports, feed, options.stopping),
     counts,
     version: options.version,
     metrics,

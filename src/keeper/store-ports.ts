@@ -127,6 +127,17 @@ export interface HandOutRecord {
   readonly lastAt: number;
 }
 
+/** Which events a page of them is made of. */
+export interface EventPageQuery {
+  readonly after: number;
+  readonly upTo: number;
+  /** Null: all. */
+  readonly types: readonly string[] | null;
+  /** Names of grants; null: all, and events of none. */
+  readonly grants: readonly string[] | null;
+  readonly limit: number;
+}
+
 /** Which grants a page of them is made of. */
 export interface GrantPageQuery {
   readonly state: GrantState | null;
@@ -234,6 +245,10 @@ export interface EventStore {
   readonly record: (event: EventDraft) => Promise<void>;
   /** The number of the newest event; 0 where there is none. */
   readonly lastEvent: () => Promise<number>;
+  /** Some, oldest first. */
+  readonly eventPage: (query: EventPageQuery) => Promise<Event[]>;
+  /** The number up to which no event can appear any more. */
+  readonly settledEvent: () => Promise<number>;
   /** What happened after this number, without its facts; newest last. */
   readonly changesAfter: (seq: number, limit: number) => Promise<Change[]>;
   /** Newest last. */

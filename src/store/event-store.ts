@@ -1,6 +1,7 @@
 import type { Event, EventData, EventDraft, EventType } from "../core/events.ts";
 import type { EventStore } from "../keeper/ports.ts";
 import type { Database, Row, Transaction } from "./database.ts";
+import { readEventPage, readSettledEvent } from "./event-page.ts";
 import { insert } from "./statements.ts";
 
 /** The audit in the database. */
@@ -11,6 +12,8 @@ export function createEventStore(database: Database): EventStore {
       const rows = await database.read(({ query }) => query("select max(seq) as seq from events"));
       return Number(rows[0]?.["seq"] ?? 0);
     },
+    eventPage: (query) => readEventPage(database, query, asEvent),
+    settledEvent: () => readSettledEvent(database),
     changesAfter: async (seq, limit) => {
       const rows = await database.read(({ query }) =>
         query("select seq, type, grant_id from events where seq > $1 order by seq limit $2", [seq, limit]),

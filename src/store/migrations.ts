@@ -133,7 +133,7 @@ export const MIGRATIONS: readonly Migration[] = [
   },
   {
     version: 3,
-    statements: () => [
+    statements: (dialect) => [
       `create table api_keys (
          id text primary key,
          name text not null,
@@ -149,6 +149,13 @@ export const MIGRATIONS: readonly Migration[] = [
       `create unique index api_keys_name on api_keys (name) where revoked_at is null`,
       `alter table authorization_requests add column return_to text`,
       `alter table grants add column token_fence bigint`,
+      `alter table events add column recorded_at bigint`,
+      // The database's own clock tells how long a number has been missing before one that is there.
+      ...(dialect === "postgres"
+        ? [
+            "alter table events alter column recorded_at set default extract(epoch from clock_timestamp()) * 1000",
+          ]
+        : []),
     ],
   },
 ];

@@ -17,7 +17,10 @@ import { leavesOf, programTree } from "./program.ts";
 const COMMANDS = readPage("docs/commands.md");
 const ERRORS = readPage("docs/errors.md");
 const EMULATOR = readPage("docs/emulator.md");
-const ROUTES = routesOf({ tokens: createTokenCache({ isFresh: () => true }) });
+const ROUTES = routesOf({
+  tokens: createTokenCache({ isFresh: () => true }),
+  streams: { open: () => new Response() },
+});
 const LEAVES = leavesOf(await programTree());
 
 /** Options that `docs/commands.md` says once for all. */

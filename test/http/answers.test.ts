@@ -8,7 +8,10 @@ import { parseReturnTo } from "../../src/http/return-to.ts";
 import { routesOf } from "../../src/http/routes/index.ts";
 import { openScene } from "./scene.ts";
 
-const ROUTES = routesOf({ tokens: createTokenCache({ isFresh: () => true }) });
+const ROUTES = routesOf({
+  tokens: createTokenCache({ isFresh: () => true }),
+  streams: { open: () => new Response() },
+});
 
 test("every answer, good or bad, has the same fields against misuse", async () => {
   const scene = await openScene();

@@ -7,7 +7,10 @@ import { revokeApiKey } from "../../src/keeper/api-keys.ts";
 import { ask, forEach } from "./wire.ts";
 import { openScene, type Scene } from "./scene.ts";
 
-const ROUTES = routesOf({ tokens: createTokenCache({ isFresh: () => true }) });
+const ROUTES = routesOf({
+  tokens: createTokenCache({ isFresh: () => true }),
+  streams: { open: () => new Response() },
+});
 
 /** Who may what, written down a second time: the routes' own lists are what is under test. `admin` may all. */
 const ALLOWED: Readonly<Record<string, readonly ApiKeyScope[]>> = {

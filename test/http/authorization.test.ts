@@ -7,7 +7,10 @@ import { routesOf } from "../../src/http/routes/index.ts";
 import type { Route } from "../../src/http/route.ts";
 import { openScene, type Scene } from "./scene.ts";
 
-const ROUTES = routesOf({ tokens: createTokenCache({ isFresh: () => true }) });
+const ROUTES = routesOf({
+  tokens: createTokenCache({ isFresh: () => true }),
+  streams: { open: () => new Response() },
+});
 const SCOPES = Object.keys(API_KEY_SCOPES) as ApiKeyScope[];
 
 /** Looking is allowed to go through; what would change something is sent with a body that is refused at once. */

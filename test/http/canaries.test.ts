@@ -9,7 +9,10 @@ import { routesOf } from "../../src/http/routes/index.ts";
 import { type Canary, type Evidence, filesUnder, leaksIn } from "../cli/canaries.ts";
 import { openScene } from "./scene.ts";
 
-const ROUTES = routesOf({ tokens: createTokenCache({ isFresh: () => true }) });
+const ROUTES = routesOf({
+  tokens: createTokenCache({ isFresh: () => true }),
+  streams: { open: () => new Response() },
+});
 
 /** Everything about an error that a log could print. */
 function textOf(error: unknown): string {

@@ -10,7 +10,10 @@ import { ask, exchange } from "./wire.ts";
 const IS_LONG = process.env["GRANTKEEPER_LONG"] === "1";
 const COUNT = IS_LONG ? 50_000 : 1000;
 const SEED = Number(process.env["GRANTKEEPER_SEED"] ?? Date.now() % 1_000_000);
-const ROUTES = routesOf({ tokens: createTokenCache({ isFresh: () => true }) });
+const ROUTES = routesOf({
+  tokens: createTokenCache({ isFresh: () => true }),
+  streams: { open: () => new Response() },
+});
 
 /** What no answer may have in it. */
 const TELLING =

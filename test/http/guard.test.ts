@@ -6,7 +6,10 @@ import { problemSchema } from "../../src/http/schemas.ts";
 import { sendRaw } from "./raw.ts";
 import { openScene } from "./scene.ts";
 
-const ROUTES = routesOf({ tokens: createTokenCache({ isFresh: () => true }) });
+const ROUTES = routesOf({
+  tokens: createTokenCache({ isFresh: () => true }),
+  streams: { open: () => new Response() },
+});
 const PATHS = [
   ...ROUTES.map(({ method, path }) => `${method.toUpperCase()} ${path.replace("{name}", "meetings")}`),
   "GET /livez",

@@ -5,7 +5,10 @@ import { createTokenCache } from "../../src/http/token-cache.ts";
 import { ask, exchange } from "./wire.ts";
 import { openScene, type Scene } from "./scene.ts";
 
-const ROUTES = routesOf({ tokens: createTokenCache({ isFresh: () => true }) });
+const ROUTES = routesOf({
+  tokens: createTokenCache({ isFresh: () => true }),
+  streams: { open: () => new Response() },
+});
 const OPEN_PATHS = ["/livez", "/readyz", "/metrics", "/openapi.json", "/oauth/callback"];
 
 let scene: Scene;

@@ -32,6 +32,7 @@ export async function openWired(replace: (store: Store) => Partial<Store> = () =
     openMetrics: false,
     onFault: (error) => faults.push(error),
     onRequest: () => undefined,
+    stopping: new AbortController().signal,
   });
   const server = await startServer({
     app: createApp(service, routesOf(service), () => undefined),

@@ -1,30 +1,73 @@
 import { z } from "@hono/zod-openapi";
-import { eventDocument } from "../../core/events.ts";
+import { EVENT_TYPES, eventDocument } from "../../core/events.ts";
+import { invalidRequest } from "../problem.ts";
 import { defineRoute, type Route } from "../route.ts";
-import { countParameter, eventSchema, pageOf } from "../schemas.ts";
+import { countParameter, eventSchema, nameSchema, pageOf } from "../schemas.ts";
+import type { Service } from "../service.ts";
 
 const LARGEST_PAGE = 1000;
 
-const list = defineRoute({
-  method: "get",
-  path: "/v1/events",
-  summary: "Audit and change events, oldest first",
-  scopes: ["events:read"],
-  query: z.strictObject({
-    after: countParameter(Number.MAX_SAFE_INTEGER).optional().describe("only events with a greater id"),
-    limit: countParameter(LARGEST_PAGE).optional(),
-  }),
-  answer: pageOf(eventSchema),
-  handle: async ({ ports, key, query }) => {
-    const limit = Math.max(1, query.limit ?? 100);
-    const events = await ports.store.events({ after: query.after ?? 0, limit });
-    const last = events.at(-1);
-    // A key that is narrowed to grants learns of those, and of nothing else: a page may then be short, or empty.
-    const shown = events.filter(
-      ({ grant }) => key.grants === null || (grant !== null && key.grants.includes(grant)),
-    );
-    return { items: shown.map(eventDocument), next_cursor: last === undefined ? null : String(last.seq) };
-  },
-});
+const words = z
+  .string()
+  .max(2000)
+  .transform((text) => text.split(","));
 
-export const eventRoutes: readonly Route[] = [list];
+/** `GET /v1/events`, as pages or as a stream. */
+export function eventRoutes({ streams }: Pick<Service, "streams">): readonly Route[] {
+  const list = defineRoute({
+    method: "get",
+    path: "/v1/events",
+    summary: "Audit and change events, oldest first; with `Accept: text/event-stream`, as they happen",
+    scopes: ["events:read"],
+    query: z.strictObject({
+      after: countParameter(Number.MAX_SAFE_INTEGER).optional().describe("only events with a greater id"),
+      type: words.optional().describe("only these types, with commas between"),
+      grant: nameSchema.optional().describe("only those of this grant"),
+      limit: countParameter(LARGEST_PAGE).optional(),
+    }),
+    answer: pageOf(eventSchema),
+    handle: async ({ ports, key, query, headers }) => {
+      const types = query.type ?? null;
+      refuseUnknownTypes(types);
+      // A key that is narrowed to grants learns of those, and of nothing else.
+      const grants =
+        query.grant === undefined
+          ? key.grants
+          : [query.grant].filter((name) => key.grants === null || key.grants.includes(name));
+      const after = query.after ?? 0;
+      if (wantsStream(headers))
+        return streams.open(key, { after: resumeAt(headers) ?? after, types, grants });
+      const limit = Math.max(1, query.limit ?? 100);
+      const upTo = await ports.store.settledEvent();
+      const events = await ports.store.eventPage({ after, upTo, types, grants, limit });
+      const last = events.at(-1);
+      return {
+        items: events.map(eventDocument),
+        next_cursor: last === undefined ? null : String(last.seq),
+      };
+    },
+  });
+  return [list];
+}
+
+function wantsStream(headers: Headers): boolean {
+  return /\btext\/event-stream\b/i.test(headers.get("accept") ?? "");
+}
+
+/** Where a client was cut off: it has the last id that it saw. */
+function resumeAt(headers: Headers): number | null {
+  const given = headers.get("last-event-id");
+  if (given === null || given === "") return null;
+  if (/^\d{1,15}$/.test(given)) return Number(given);
+  throw invalidRequest("Last-Event-ID is not an id that was given here.", "Leave it out, or give `after`.");
+}
+
+function refuseUnknownTypes(types: readonly string[] | null): void {
+  const unknown = (types ?? []).filter((type) => !Object.hasOwn(EVENT_TYPES, type));
+  if (unknown.length === 0) return;
+  const named = unknown.slice(0, 5).map((type) => JSON.stringify(type.slice(0, 40)));
+  throw invalidRequest(
+    `There is no event type ${named.join(", ")}.`,
+    `Types: ${Object.keys(EVENT_TYPES).join(", ")}.`,
+  );
+}

@@ -8,13 +8,13 @@ import { integrationRoutes } from "./integrations.ts";
 import { tokenRoutes } from "./tokens.ts";
 
 /** Every route that needs a key, in the order in which the documentation lists them. */
-export function routesOf(service: Pick<Service, "tokens">): readonly Route[] {
+export function routesOf(service: Pick<Service, "tokens" | "streams">): readonly Route[] {
   return [
     ...tokenRoutes(service),
     ...grantRoutes,
     ...authorizationRoutes,
     ...integrationRoutes,
     ...apiKeyRoutes,
-    ...eventRoutes,
+    ...eventRoutes(service),
   ];
 }
