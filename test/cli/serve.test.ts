@@ -7,7 +7,7 @@ import { addSecret, documentOf, json, newHome, run, start, textAt } from "./supp
 
 /** A service on a free port, and how to end it in order. */
 async function startService(home: string) {
-  const { child, until, ended } = start(["serve", "--port", "0", "--json"], { home });
+  const { child, until, ended } = start(["serve", "--port", "0", "--json"], { home, ceiling: 110_000 });
   const [, url = ""] = await until("stdout", /"url": "([^"]+)"/);
   return {
     url,
@@ -73,6 +73,30 @@ test("a key is made, serves a program through the service, and is revoked", asyn
   expect(await service.stop()).toBe(0);
   const away = await run(["token", "meetings", "--json"], remote);
   expect([away.exitCode, textAt(documentOf(away), "error", "code")]).toEqual([6, "keeper_unreachable"]);
+});
+
+test("a rehearsal: the address that serve prints leads through consent to a grant that serves", async () => {
+  const home = newHome();
+  const { child, until, ended } = start(["serve", "--port", "0", "--rehearsal"], { home, ceiling: 110_000 });
+  const [address = ""] = await until("stderr", /^http:\S+authorize\S+$/m);
+  const origin = new URL(address).origin;
+  const approved = await fetch(`${origin}/_emulator/approve`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ authorization_url: address }),
+  });
+  const { location } = (await approved.json()) as { location: string };
+  expect(await (await fetch(location)).text()).toContain("rehearsal is connected");
+  expect(await json(["status", "rehearsal"], { home })).toMatchObject({ state: "active", generation: 1 });
+  expect((await run(["token", "rehearsal"], { home })).exitCode).toBe(0);
+  child.kill("SIGTERM");
+  expect((await ended).exitCode).toBe(0);
+  // A second time: what an emulator that is gone gave out is forgotten.
+  const again = start(["serve", "--port", "0", "--rehearsal"], { home, ceiling: 110_000 });
+  await again.until("stderr", /authorize/);
+  expect(await json(["status", "rehearsal"], { home })).toMatchObject({ state: "pending" });
+  again.child.kill("SIGTERM");
+  expect((await again.ended).exitCode).toBe(0);
 });
 
 describe("api-key", () => {

@@ -119,6 +119,8 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Secrets that this run prints on purpose, besides those that its command is there to print. */
   readonly may?: readonly SecretKind[];
+  /** Milliseconds after which it is ended, whatever it does; 20 s where absent. */
+  readonly ceiling?: number;
 }
 
 export interface Ended {
@@ -143,6 +145,7 @@ const PURPOSES: Readonly<Record<string, readonly SecretKind[]>> = {
   exec: ["access_token"],
   reveal: ["refresh_token"],
   emulator: ["client_secret"],
+  serve: ["state"],
   connect: ["state"],
   "authorization-url": ["state"],
 };
@@ -175,7 +178,7 @@ export function startProgram(
   const where = [program === process.execPath ? "" : program, ...args.slice(1)].join(" ").trim();
   const watch = watchArguments(child, where, args);
   const ended = new Promise<Ended>((resolve, reject) => {
-    const ceiling = setTimeout(() => child.kill("SIGKILL"), 20_000);
+    const ceiling = setTimeout(() => child.kill("SIGKILL"), options.ceiling ?? 20_000);
     child.once("error", reject);
     child.once("close", (code, signal) => {
       clearTimeout(ceiling);

@@ -34,7 +34,7 @@ export async function build(root) {
   fs.appendFileSync(root + "/log", "build ");
   await new Promise((resolve) => setTimeout(resolve, 50));
   if (fs.existsSync(root + "/build-fails")) throw new Error("no such file");
-  for (const name of ["dist/cli/main.js", "dist/emulator/index.js"]) {
+  for (const name of ["dist/cli/main.js", "dist/client/index.js", "dist/emulator/index.js", "dist/server/server.js"]) {
     fs.mkdirSync(root + "/" + name.slice(0, name.lastIndexOf("/")), { recursive: true });
     fs.writeFileSync(root + "/" + name, "");
   }

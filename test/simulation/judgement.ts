@@ -56,6 +56,9 @@ function judgeHealed(stage: Stage, { row, name, witness }: Watched): void {
   if (row === null || row["state"] === "suspended") return;
   const record = oracle.recordOf(row);
   if (record === undefined || witness.worth(record.value, world.now()) !== "good") return;
+  // A strict provider's token of which a sending is in doubt is not sent while the access token lives.
+  const isSpared = witness.habits.model === "strict" && Number(row["presentations"]) > 0;
+  if (isSpared && oracle.endOfAccess(row) > world.now()) return;
   if (row["state"] !== "active")
     oracle.report(`I10: ${name} could be refreshed and is not: ${standing(row)}`);
   else if (oracle.endOfAccess(row) < world.now() - apart(stage))

@@ -1,7 +1,9 @@
 import type { Command } from "commander";
 import { errorDocument } from "../../core/errors.ts";
 import type { Grant } from "../../core/grant.ts";
-import { serve } from "../../serve.ts";
+import type { Emulator } from "../../emulator/index.ts";
+import { defaultProvider } from "../../providers/index.ts";
+import { type RunningService, serve } from "../../serve.ts";
 import { readServeConfig } from "../../serve-config.ts";
 import { type CommonOptions, defineCommand, type Session } from "../command.ts";
 import { hanging, timeOfLine } from "../event-lines.ts";
@@ -14,6 +16,7 @@ import { VERSION } from "../version.ts";
 interface Options extends CommonOptions {
   readonly host?: string;
   readonly port?: string;
+  readonly rehearsal?: boolean;
 }
 
 /** `serve`: the service. */
@@ -28,6 +31,10 @@ export function defineServe(program: Command, session: Session): void {
     ].join("\n"),
   })
     .option("--host <address>", "the address to listen at (default: 127.0.0.1)")
+    .option(
+      "--rehearsal",
+      "run a stand-in for the provider beside it, to walk the procedure without an account",
+    )
     .option("--port <port>", "the port to listen at, 0 for any that is free (default: 8700)")
     .action((options: Options) => run(session, options));
 }
@@ -47,6 +54,7 @@ async function run(session: Session, options: Options): Promise<void> {
     });
     if (options.json === true) printJson(io, { url: service.url });
     tell(io, `Ready at ${service.url}. Stop with Ctrl-C.`);
+    const emulator = options.rehearsal === true ? await rehearse(session, service) : null;
     const aborted = new Promise<void>((resolve) => {
       if (stop.signal.aborted) resolve();
       stop.signal.addEventListener("abort", () => resolve());
@@ -56,11 +64,37 @@ async function run(session: Session, options: Options): Promise<void> {
       await Promise.race([aborted, service.ended]);
     } finally {
       await service.stop();
+      await emulator?.close();
       process.off("SIGHUP", service.reopenLog);
     }
     tell(io, "Stopped.");
   } finally {
     stop.end();
+  }
+}
+
+/** The stand-in is up, and the person knows where to go. */
+async function rehearse({ io }: Session, service: RunningService): Promise<Emulator> {
+  const { REHEARSAL, startRehearsalProvider } = await import("../rehearsal-provider.ts");
+  try {
+    const { emulator, authorizationUrl } = await startRehearsalProvider(io.env, service.url);
+    const lines = [
+      "",
+      `A stand-in for ${defaultProvider.title} runs beside it: no account is needed, nothing leaves this machine.`,
+      "1. Open this address, sign in and accept (within ten minutes):",
+      "",
+      authorizationUrl,
+      "",
+      `2. See what came of it: grantkeeper status ${REHEARSAL}`,
+      `   Fetch a token as a script does: grantkeeper token ${REHEARSAL}`,
+      `   Another address: grantkeeper authorization-url ${REHEARSAL} --integration ${REHEARSAL}`,
+      "3. The real thing: grantkeeper integration add NAME, then grantkeeper connect NAME.",
+    ];
+    for (const line of lines) tell(io, line);
+    return emulator;
+  } catch (error) {
+    await service.stop();
+    throw error;
   }
 }
 
