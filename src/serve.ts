@@ -119,7 +119,7 @@ function listen(service: Service, config: ServeConfig, state: State): Promise<Ru
       const reason = state.reason ?? (await storeReason(service.ports));
       return reason === null
         ? c.json({ status: "ready", reasons: [] })
-        : c.json({ status: "not_ready", reasons: [reason] }, 503);
+        : c.json({ status: "not_ready", reasons: [reason] }, 503, { "retry-after": "5" });
     });
   });
   return startServer({

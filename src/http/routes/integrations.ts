@@ -7,6 +7,7 @@ import {
   removeIntegration,
   updateIntegration,
 } from "../../keeper/integrations.ts";
+import { refuseInnerAddress } from "../outside-address.ts";
 import { defineRoute, type Route } from "../route.ts";
 import { integrationSchema, nameSchema, pageOf } from "../schemas.ts";
 
@@ -81,6 +82,7 @@ const forget = defineRoute({
 export const integrationRoutes: readonly Route[] = [list, add, show, change, forget];
 
 function inputOf(given: Given): IntegrationInput {
+  refuseInnerAddress(given.base_url);
   const { scopes } = given;
   return {
     clientId: given.client_id,
