@@ -7,8 +7,18 @@ import json
 import os
 import sys
 import urllib.error
+import urllib.parse
 import urllib.request
 
+
+class NoRedirects(urllib.request.HTTPRedirectHandler):
+    """urllib would carry the Authorization field to wherever a redirect leads."""
+
+    def redirect_request(self, *_):
+        return None
+
+
+OPENER = urllib.request.build_opener(NoRedirects)
 KEEPER = os.environ["GRANTKEEPER_URL"].rstrip("/")
 KEY = os.environ["GRANTKEEPER_API_KEY"]
 
@@ -21,11 +31,14 @@ def keeper(path, body=None):
         headers={"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"},
     )
     try:
-        with urllib.request.urlopen(request, timeout=35) as answer:
+        with OPENER.open(request, timeout=35) as answer:
             return json.load(answer)
     except urllib.error.HTTPError as refusal:
-        problem = json.load(refusal)
-        sys.exit(f"{problem['code']}: {problem['detail']} {problem.get('remedy', '')}")
+        try:
+            problem = json.load(refusal)
+            sys.exit(f"{problem['code']}: {problem['detail']} {problem.get('remedy', '')}")
+        except (ValueError, KeyError, TypeError):
+            sys.exit(f"HTTP {refusal.code}: this is not Grantkeeper's API.")
 
 
 def call(address, token):
@@ -33,17 +46,18 @@ def call(address, token):
         address, headers={"Authorization": f"{token['token_type']} {token['access_token']}"}
     )
     try:
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with OPENER.open(request, timeout=30) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as refusal:
         return refusal.code, refusal.read().decode()
 
 
 grant, address = (sys.argv[1:] + ["meetings", "https://webexapis.com/v1/people/me"])[:2]
-token = keeper(f"/v1/grants/{grant}/token")
+name = urllib.parse.quote(grant, safe="")
+token = keeper(f"/v1/grants/{name}/token")
 status, text = call(address, token)
 if status == 401:
     # The token was rejected: say which, and get another. A thousand programs may; one refresh follows.
-    token = keeper(f"/v1/grants/{grant}/refresh", {"if_fingerprint": token["fingerprint"]})
+    token = keeper(f"/v1/grants/{name}/refresh", {"if_fingerprint": token["fingerprint"]})
     status, text = call(address, token)
 print(status, text)

@@ -59,7 +59,13 @@ export function createClient(options: ClientOptions = {}): Client {
   const { cache } = options;
   const disk = cache === undefined ? null : createDiskCache(cache.directory, wire.apiKey, wire.url.origin);
 
+  const kept = { memory, disk };
   const keep = async (grant: string, held: HeldToken): Promise<HeldToken> => {
+    if (held.token.grant !== grant)
+      throw new GrantkeeperClientError("bad_answer", "The service answered with another grant's token.");
+    const before = memory.get(grant);
+    // Of two answers under way the one that comes last may be the older.
+    if (before !== undefined && before.token.generation > held.token.generation) return before;
     memory.set(grant, held);
     await disk?.write(grant, held);
     return held;
@@ -74,7 +80,7 @@ export function createClient(options: ClientOptions = {}): Client {
     if (asked === undefined) {
       asked = fetchToken(wire, grant, minTtl)
         .then((fresh) => keep(grant, fresh))
-        .catch((error: unknown) => whatIsLeft(error, grant, memory, disk))
+        .catch((error: unknown) => whatIsLeft(error, grant, kept))
         .finally(() => flights.delete(flight));
       flights.set(flight, asked);
     }
@@ -84,9 +90,16 @@ export function createClient(options: ClientOptions = {}): Client {
   const reportRejected: Client["reportRejected"] = async (grant, fingerprint, { signal } = {}) => {
     const startedAt = performance.now();
     const body = fingerprint === null ? {} : { if_fingerprint: fingerprint };
-    const path = `/v1/grants/${encodeURIComponent(grant)}/refresh`;
-    const held = readToken(await ask(wire, path, { method: "POST", body, signal }), startedAt);
-    return (await keep(grant, held)).token;
+    try {
+      const answer = await ask(wire, `${pathOf(grant)}/refresh`, { method: "POST", body, signal });
+      return (await keep(grant, readToken(answer, startedAt))).token;
+    } catch (error) {
+      const isRefused = error instanceof GrantkeeperClientError && error.isRefusal;
+      // A token that was rejected is not served again, whatever became of the report.
+      const isRejected = fingerprint !== null && memory.get(grant)?.token.fingerprint === fingerprint;
+      if (isRefused || isRejected) await forget(grant, kept);
+      throw error;
+    }
   };
 
   return {
@@ -99,33 +112,42 @@ export function createClient(options: ClientOptions = {}): Client {
         fetch: wire.fetch,
       }),
     status: async (grant, { signal } = {}) =>
-      grant === undefined
-        ? allGrants(wire, signal)
-        : ask(wire, `/v1/grants/${encodeURIComponent(grant)}`, { signal }),
+      grant === undefined ? allGrants(wire, signal) : ask(wire, pathOf(grant), { signal }),
   };
 }
 
 async function fetchToken(wire: Wire, grant: string, minTtl: number): Promise<HeldToken> {
   const startedAt = performance.now();
-  const path = `/v1/grants/${encodeURIComponent(grant)}/token?min_ttl=${Math.ceil(minTtl)}`;
-  return readToken(await ask(wire, path), startedAt);
+  return readToken(await ask(wire, `${pathOf(grant)}/token?min_ttl=${Math.ceil(minTtl)}`), startedAt);
 }
 
-/** While the service is away, a token that lives is served, and says so. What it refuses is refused. */
-async function whatIsLeft(
-  error: unknown,
-  grant: string,
-  memory: Map<string, HeldToken>,
-  disk: DiskCache | null,
-): Promise<HeldToken> {
-  const isOutage = error instanceof GrantkeeperClientError && error.isOutage;
-  if (!isOutage) {
-    memory.delete(grant);
-    await disk?.remove(grant);
-    throw error;
-  }
+/** A name that could lead elsewhere is no name of a grant, and is not sent. */
+function pathOf(grant: string): string {
+  if (/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(grant)) return `v1/grants/${grant}`;
+  throw new GrantkeeperClientError("invalid_request", "This is not a name that a grant can have.", {
+    remedy: "1 to 64 characters: a letter or digit first, then letters, digits, '.', '_' or '-'.",
+  });
+}
+
+interface Kept {
+  readonly memory: Map<string, HeldToken>;
+  readonly disk: DiskCache | null;
+}
+
+async function forget(grant: string, { memory, disk }: Kept): Promise<void> {
+  memory.delete(grant);
+  await disk?.remove(grant);
+}
+
+/** While the service is away, or has too much to do, a token that lives is served, and says so. */
+async function whatIsLeft(error: unknown, grant: string, kept: Kept): Promise<HeldToken> {
+  if (!(error instanceof GrantkeeperClientError)) throw error;
+  if (error.isRefusal) await forget(grant, kept);
+  if (!error.isOutage && error.status !== 429) throw error;
+  const { memory, disk } = kept;
   const held = memory.get(grant) ?? (await disk?.read(grant)) ?? null;
   if (held === null || left(held) <= 0) throw error;
+  if (!memory.has(grant)) memory.set(grant, held);
   const warning = `${error.message} Meanwhile a token is served that was fetched before.`;
   return { ...held, token: { ...held.token, warning } };
 }
@@ -139,11 +161,14 @@ async function allGrants(wire: Wire, signal: AbortSignal | undefined): Promise<u
   const grants: unknown[] = [];
   for (let cursor: string | null = ""; cursor !== null;) {
     const more: string = cursor === "" ? "" : `&cursor=${encodeURIComponent(cursor)}`;
-    const page = asRecord(await ask(wire, `/v1/grants?limit=500${more}`, { signal }));
+    const page = asRecord(await ask(wire, `v1/grants?limit=500${more}`, { signal }));
     if (!Array.isArray(page["items"]))
       throw new GrantkeeperClientError("bad_answer", "The service's answer is not a list of grants.");
     grants.push(...(page["items"] as unknown[]));
-    cursor = textOrNull(page["next_cursor"]);
+    const next = textOrNull(page["next_cursor"]);
+    if (next !== null && next === cursor)
+      throw new GrantkeeperClientError("bad_answer", "The service's list of grants does not end.");
+    cursor = next;
   }
   return { grants };
 }
@@ -170,6 +195,8 @@ function wireOf(options: ClientOptions): Wire {
   const isPlain = url.protocol === "http:" && !isLocal && options.allowInsecure !== true;
   if (isPlain || !/^https?:$/.test(url.protocol))
     throw new TypeError(`${url.origin} is not reached by https: the key would pass in plain text.`);
+  // A proxy may have the service under a path.
+  if (!url.pathname.endsWith("/")) url.pathname += "/";
   return {
     url,
     apiKey,

@@ -58,9 +58,17 @@ export class GrantkeeperClientError extends Error {
     this.provider = facts.provider ?? null;
   }
 
-  /** Whether the service itself is away or failing: then a token that is still good may be used on. */
+  /**
+   * Whether the service itself is away or failing: then a token that is still good may be used on. What was
+   * answered with 4xx is a refusal, whatever else it says.
+   */
   get isOutage(): boolean {
-    const isAway = ["keeper_unreachable", "timed_out", "bad_answer"].includes(this.code);
-    return isAway || (this.status !== null && this.status >= 500);
+    if (this.status !== null && this.status >= 400) return this.status >= 500;
+    return ["keeper_unreachable", "timed_out", "bad_answer"].includes(this.code);
+  }
+
+  /** Whether this key may not have this grant's token, or nobody may: what was kept of it is not good either. */
+  get isRefusal(): boolean {
+    return [401, 403, 404, 409].includes(this.status ?? 0);
   }
 }

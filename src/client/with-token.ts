@@ -21,24 +21,35 @@ export function fetchWithToken(source: TokenSource): typeof fetch {
     return source.fetch(request);
   };
   return async (input, init) => {
-    const signal = init?.signal ?? (input instanceof Request ? input.signal : undefined);
-    const options = { signal: signal ?? undefined };
-    const token = await source.getToken(options);
+    const signal = init?.signal ?? (input instanceof Request ? input.signal : undefined) ?? undefined;
+    const token = await source.getToken({ signal });
     // What was a stream is gone with the first sending; a request that was made before is kept for the second.
-    const again = input instanceof Request && canBeSentAgain(input.body, init) ? input.clone() : input;
-    const isRepeatable = input instanceof Request ? again !== input : !(init?.body instanceof ReadableStream);
+    const isRepeatable = canBeSentAgain(init?.body) && !(input instanceof Request && input.bodyUsed);
+    const again = input instanceof Request && isRepeatable ? input.clone() : input;
     const answer = await send(input, init, token);
-    if (answer.status !== 401 || !isRepeatable) return answer;
-    const other = await source.replace(token.fingerprint, options.signal).catch(() => null);
+    if (answer.status !== 401 || !isRepeatable || wasLedAway(input, answer)) return answer;
+    const other = await source.replace(token.fingerprint, signal).catch(() => {
+      signal?.throwIfAborted();
+      return null;
+    });
     if (other === null || other.accessToken === token.accessToken) return answer;
     await answer.body?.cancel();
     return send(again, init, other);
   };
 }
 
-/** A request's own body can be read twice by a copy; a stream that the caller hands over cannot. */
-function canBeSentAgain(body: ReadableStream | null, init: RequestInit | undefined): boolean {
-  return !(init?.body instanceof ReadableStream) && (body === null || !body.locked);
+/** Whether a body can be read twice: of a stream, also of Node's own kind, nothing is left after the first time. */
+function canBeSentAgain(body: unknown): boolean {
+  if (body === undefined || body === null || typeof body === "string") return true;
+  const whole = [URLSearchParams, ArrayBuffer, Blob, FormData];
+  return ArrayBuffer.isView(body) || whole.some((kind) => body instanceof kind);
+}
+
+/** A redirect to another origin goes without the token: that nobody is let in there says nothing of it. */
+function wasLedAway(input: Input, answer: Response): boolean {
+  if (!answer.redirected) return false;
+  const asked = new URL(input instanceof Request ? input.url : String(input));
+  return new URL(answer.url).origin !== asked.origin;
 }
 
 /** RFC 6750 section 5.3: bearer tokens go over TLS, or nowhere but to this machine. */
