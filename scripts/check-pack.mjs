@@ -28,7 +28,7 @@ try {
   const { version } = readJson(join(ROOT, "package.json"));
   const said = run(process.execPath, ["node_modules/grantkeeper/dist/cli/main.js", "--version"], home).trim();
   if (said !== version) throw new Error(`--version says ${said}, the package is ${version}`);
-  importEmulator(home);
+  importAll(home);
   console.log(
     `${packed.filename}: ${kilobytes(packed.size)} kB; installed: ${Object.keys(packages).length} packages, ` +
       `${(bytes / 1e6).toFixed(1)} MB; runs.`,
@@ -41,13 +41,14 @@ try {
 }
 
 function refuseStrays(paths) {
-  const wanted = /^(dist|docs)\/|^(package\.json|README\.md|LICENSE|CHANGELOG\.md|SECURITY\.md)$/;
+  const wanted = /^(dist|docs|examples)\/|^(package\.json|README\.md|LICENSE|CHANGELOG\.md|SECURITY\.md)$/;
   const strays = paths.filter((path) => !wanted.test(path) || path.endsWith(".inputs"));
   if (strays.length > 0) throw new Error(`in the tarball, though it should not be: ${strays.join(", ")}`);
 }
 
-function importEmulator(home) {
-  run(process.execPath, ["--input-type=module", "-e", 'await import("grantkeeper/emulator")'], home);
+function importAll(home) {
+  for (const name of ["grantkeeper", "grantkeeper/server", "grantkeeper/emulator"])
+    run(process.execPath, ["--input-type=module", "-e", `await import("${name}")`], home);
 }
 
 function npm(cwd, ...args) {
