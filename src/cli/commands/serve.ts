@@ -80,14 +80,16 @@ async function rehearse({ io }: Session, service: RunningService): Promise<Emula
     const { emulator, authorizationUrl } = await startRehearsalProvider(io.env, service.url);
     const lines = [
       "",
-      `A stand-in for ${defaultProvider.title} runs beside it: no account is needed, nothing leaves this machine.`,
+      `A stand-in for ${defaultProvider.title} runs beside it: no account is needed, and nothing`,
+      "leaves this machine.",
       "1. Open this address, sign in and accept (within ten minutes):",
       "",
       authorizationUrl,
       "",
       `2. See what came of it: grantkeeper status ${REHEARSAL}`,
       `   Fetch a token as a script does: grantkeeper token ${REHEARSAL}`,
-      `   Another address: grantkeeper authorization-url ${REHEARSAL} --integration ${REHEARSAL}`,
+      "   Another address to consent at:",
+      `   grantkeeper authorization-url ${REHEARSAL} --integration ${REHEARSAL}`,
       "3. The real thing: grantkeeper integration add NAME, then grantkeeper connect NAME.",
     ];
     for (const line of lines) tell(io, line);
