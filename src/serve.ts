@@ -2,7 +2,8 @@ import type { AddressInfo } from "node:net";
 import type { Environment } from "./config.ts";
 import type { Grant } from "./core/grant.ts";
 import { answerCallback, CALLBACK_PATH } from "./http/callback.ts";
-import { openAccessLog } from "./http/access-log.ts";
+import { createAccessLog } from "./http/access-log.ts";
+import { type LogFile, openLogFile } from "./http/log-file.ts";
 import { createApp } from "./http/app.ts";
 import type { GuardOptions } from "./http/guard.ts";
 import { type Reason, storeReason } from "./http/health.ts";
@@ -13,7 +14,7 @@ import { type RunningServer, startServer } from "./http/server.ts";
 import { createService, type Service } from "./http/service.ts";
 import { answerFromMemory } from "./http/token-route.ts";
 import { followChanges } from "./keeper/change-feed.ts";
-import type { Failpoint, HeldStore } from "./keeper/ports.ts";
+import type { Clock, Failpoint, HeldStore } from "./keeper/ports.ts";
 import { keepAlive } from "./keeper/run.ts";
 import { type OpenKeeper, openKeeper } from "./open.ts";
 import type { ServeConfig } from "./serve-config.ts";
@@ -34,8 +35,8 @@ export interface RunningService {
   readonly url: string;
   /** For whoever moved the access log away. */
   readonly reopenLog: () => void;
-  /** Resolves, or rejects, when refreshing has ended, whoever ended it. */
-  readonly ended: Promise<void>;
+  /** Resolves when refreshing has ended, with what ended it: null where it was `stop`. Never rejects. */
+  readonly ended: Promise<unknown>;
   /** Ends in order: requests under way are answered, refreshes under way saved, counts written down. */
   readonly stop: () => Promise<void>;
 }
@@ -63,9 +64,9 @@ export async function serve(options: ServeOptions): Promise<RunningService> {
 async function start(keeper: OpenKeeper, options: ServeOptions): Promise<RunningService> {
   const { config, onError, version } = options;
   const report = (error: unknown): void => onError(error, null);
+  const log = openLog(config, keeper.ports.clock, report);
   const feed = await followChanges(keeper.ports, report);
-  const log = config.accessLog === null ? null : openAccessLog(config.accessLog);
-  const onRequest = log?.observe ?? (() => undefined);
+  const onRequest = log === null ? () => undefined : createAccessLog(log.write);
   const stopping = new AbortController();
   const { signal } = stopping;
   const hooks = { onFault: report, onRequest, stopping: signal };
@@ -75,36 +76,48 @@ async function start(keeper: OpenKeeper, options: ServeOptions): Promise<Running
     await feed.stop();
     throw error;
   });
-  const refreshing = keepAlive(service.ports, {
-    signal,
-    onError,
-    onTick: () => {
-      if (state.reason?.code === "starting") state.reason = null;
+  const onTick = (): void => {
+    if (state.reason?.code === "starting") state.reason = null;
+  };
+  const { identity } = keeper;
+  const ended = keepAlive(service.ports, { signal, onError, onTick, identity }).then(
+    () => null,
+    (error: unknown) => {
+      state.reason = STOPPED;
+      return error;
     },
-    identity: keeper.identity,
-  }).catch((error: unknown) => {
-    state.reason = {
-      code: "refreshing_stopped",
-      message: "Refreshing has stopped; start the service again.",
-    };
-    throw error;
-  });
+  );
   const stopFlushing = flushRegularly(service, report);
   return {
     url: urlOf(server.address, config),
-    ended: refreshing,
+    ended,
     reopenLog: () => log?.reopen(),
     stop: async () => {
       state.reason = { code: "stopping", message: "The service is stopping." };
       stopping.abort();
-      await Promise.all([server.stop(STOP_PATIENCE), refreshing.catch(() => undefined)]);
+      await Promise.all([server.stop(STOP_PATIENCE), ended]);
       await feed.stop();
       await stopFlushing();
-      log?.close();
+      await log?.close();
       await keeper.close();
     },
   };
 }
+
+function openLog(
+  { accessLog }: ServeConfig,
+  clock: Clock,
+  onError: (error: unknown) => void,
+): LogFile | null {
+  if (accessLog !== "stderr") return accessLog === null ? null : openLogFile(accessLog, clock, onError);
+  const nothing = (): void => undefined;
+  return { write: (line) => process.stderr.write(line), reopen: nothing, close: () => Promise.resolve() };
+}
+
+const STOPPED: Reason = {
+  code: "refreshing_stopped",
+  message: "Refreshing has stopped; start the service again.",
+};
 
 interface State {
   reason: Reason | null;

@@ -150,6 +150,16 @@ describe("settings of the service", () => {
     }
   });
 
+  test("an access log that cannot be written: exit 2, named, and nothing is begun", async () => {
+    const env = { GRANTKEEPER_ACCESS_LOG: join(newHome(), "no", "such", "folder", "access.log") };
+    const { exitCode, stdout, stderr } = await run(["serve", "--port", "0", "--json"], {
+      home: newHome(),
+      env,
+    });
+    expect([exitCode, stderr]).toEqual([2, ""]);
+    expect(stdout).toContain("access_log");
+  });
+
   test("config shows what holds and where it is from, and no password", async () => {
     const home = newHome();
     mkdirSync(home, { mode: 0o700 });

@@ -55,18 +55,16 @@ async function run(session: Session, options: Options): Promise<void> {
     if (options.json === true) printJson(io, { url: service.url });
     tell(io, `Ready at ${service.url}. Stop with Ctrl-C.`);
     const emulator = options.rehearsal === true ? await rehearse(session, service) : null;
-    const aborted = new Promise<void>((resolve) => {
-      if (stop.signal.aborted) resolve();
-      stop.signal.addEventListener("abort", () => resolve());
+    const aborted = new Promise<null>((resolve) => {
+      if (stop.signal.aborted) resolve(null);
+      stop.signal.addEventListener("abort", () => resolve(null));
     });
     process.on("SIGHUP", service.reopenLog);
-    try {
-      await Promise.race([aborted, service.ended]);
-    } finally {
-      await service.stop();
-      await emulator?.close();
-      process.off("SIGHUP", service.reopenLog);
-    }
+    const failure = await Promise.race([aborted, service.ended]);
+    await service.stop();
+    await emulator?.close();
+    process.off("SIGHUP", service.reopenLog);
+    if (failure !== null) throw failure;
     tell(io, "Stopped.");
   } finally {
     stop.end();
@@ -90,6 +88,7 @@ async function rehearse({ io }: Session, service: RunningService): Promise<Emula
       `   Fetch a token as a script does: grantkeeper token ${REHEARSAL}`,
       "   Another address to consent at:",
       `   grantkeeper authorization-url ${REHEARSAL} --integration ${REHEARSAL}`,
+      "   (In a clone, node dist/cli/main.js stands for grantkeeper.)",
       "3. The real thing: grantkeeper integration add NAME, then grantkeeper connect NAME.",
     ];
     for (const line of lines) tell(io, line);
