@@ -17,7 +17,7 @@ import type { Ports } from "./ports.ts";
 export interface ApiKeyInput {
   readonly name: string;
   readonly scopes: readonly string[];
-  /** Names of the only grants that it is for; null or empty: all. */
+  /** Names of the only grants that it is for, one at least; null: all. */
   readonly grants: readonly string[] | null;
   /** Milliseconds from now; null: it does not end by itself. */
   readonly expiresIn: number | null;
@@ -39,6 +39,8 @@ export async function createApiKey(ports: Ports, input: ApiKeyInput): Promise<Cr
   const name = parseName("API key", input.name);
   const scopes = parseApiKeyScopes(input.scopes);
   const grants = narrowed(input.grants, scopes);
+  // Before the key is kept: what fails afterwards would lose its text, and take its name.
+  const known = await Promise.all((grants ?? []).map((grant) => ports.store.grant(grant)));
   const now = ports.clock.now();
   const { id, key } = newApiKeyText(ports.random.bytes);
   const apiKey: ApiKey = {
@@ -53,7 +55,6 @@ export async function createApiKey(ports: Ports, input: ApiKeyInput): Promise<Cr
     revokedAt: null,
   };
   await ports.store.addApiKey(apiKey, apiKeyEvent(ports, "api_key_created", apiKey));
-  const known = await Promise.all((grants ?? []).map((grant) => ports.store.grant(grant)));
   return { apiKey, key, unknownGrants: (grants ?? []).filter((_, i) => known[i] === null) };
 }
 
@@ -79,8 +80,10 @@ export async function revokeApiKey(ports: Ports, idOrName: string): Promise<ApiK
   }
   if (found.revokedAt !== null) return found;
   const at = ports.clock.now();
-  await ports.store.revokeApiKey(found.id, at, apiKeyEvent(ports, "api_key_revoked", found));
-  return { ...found, revokedAt: at };
+  const event = apiKeyEvent(ports, "api_key_revoked", found);
+  if (await ports.store.revokeApiKey(found.id, at, event)) return { ...found, revokedAt: at };
+  // Somebody else was first: what they wrote is what happened.
+  return (await ports.store.apiKey(found.id)) ?? { ...found, revokedAt: at };
 }
 
 /** @throws {GrantkeeperError} `invalid_request`, naming what is no scope. */
@@ -94,7 +97,9 @@ function parseApiKeyScopes(given: readonly string[]): ApiKeyScope[] {
 }
 
 function narrowed(grants: readonly string[] | null, scopes: readonly ApiKeyScope[]): string[] | null {
-  if (grants === null || grants.length === 0) return null;
+  if (grants === null) return null;
+  if (grants.length === 0)
+    throw invalid("A key for no grants at all could do nothing.", "Name some, or leave grants out for all.");
   const unbound = UNBOUND_SCOPES.find((scope) => scopes.includes(scope));
   if (unbound !== undefined) {
     throw invalid(

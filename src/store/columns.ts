@@ -117,24 +117,26 @@ export function emptyRecord(names: readonly string[]): Readonly<Record<string, n
   return JSON.parse(text) as Record<string, null>;
 }
 
-function isDocument(form: Form): boolean {
+function isDocument(form: Form): form is "json" | "list" {
   return form === "json" || form === "list";
 }
 
 const PARSED_KEPT = 64;
-const parsed = new Map<string, unknown>();
+/** By form: of a text that is no JSON, one makes nothing and the other an empty list. */
+const parsed = { json: new Map<string, unknown>(), list: new Map<string, unknown>() };
 
 /** Thousands of rows have the same few lists of scopes; records are read-only, so they can share them. */
-function parseJson(text: string, form: Form): unknown {
-  const known = parsed.get(text);
+function parseJson(text: string, form: "json" | "list"): unknown {
+  const kept = parsed[form];
+  const known = kept.get(text);
   if (known !== undefined) return known;
   const value = parseOrNothing(text, form);
-  if (parsed.size >= PARSED_KEPT) parsed.clear();
-  parsed.set(text, value);
+  if (kept.size >= PARSED_KEPT) kept.clear();
+  kept.set(text, value);
   return value;
 }
 
-function parseOrNothing(text: string, form: Form): unknown {
+function parseOrNothing(text: string, form: "json" | "list"): unknown {
   try {
     const value: unknown = JSON.parse(text);
     return form === "list" && !Array.isArray(value) ? [] : value;

@@ -24,13 +24,6 @@ export function storeContract(name: string, makeStore: () => Promise<StoreUnderT
   let under: StoreUnderTest;
   let store: Store;
 
-  beforeEach(async () => {
-    under = await makeStore();
-    ({ store } = under);
-  });
-
-  afterEach(() => under.end());
-
   const withGrant = async (changes: Parameters<typeof aGrant>[0] = {}) => {
     await store.addIntegration(anIntegration(), anEvent({ type: "integration_added" }));
     const grant = aGrant(changes);
@@ -40,6 +33,13 @@ export function storeContract(name: string, makeStore: () => Promise<StoreUnderT
   const typesOf = async (from: Store = store) => (await from.events({ limit: 1000 })).map(({ type }) => type);
 
   describe(name, () => {
+    beforeEach(async () => {
+      under = await makeStore();
+      ({ store } = under);
+    });
+
+    afterEach(() => under.end());
+
     describe("integrations", () => {
       test("are read as they were written, by name, by id, in order of names", async () => {
         const incident = { cause: "x", message: "m", remedy: "r", since: AT, probedAt: AT + 1 };

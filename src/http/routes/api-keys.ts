@@ -27,7 +27,7 @@ const create = defineRoute({
   body: z.strictObject({
     name: nameSchema,
     scopes: z.array(z.string().max(40)).max(50),
-    grants: z.array(nameSchema).max(1000).nullable().optional().describe("null: all"),
+    grants: z.array(nameSchema).min(1).max(1000).nullable().optional().describe("null: all"),
     expires_at: z.iso.datetime({ offset: true }).nullable().optional(),
   }),
   status: 201,
