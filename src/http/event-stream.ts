@@ -68,75 +68,88 @@ interface Parts {
   readonly onEnd: () => void;
 }
 
-function streamOf({ ports, feed, stopping, key, filter, onEnd }: Parts): ReadableStream<Uint8Array> {
-  const { clock, store } = ports;
+function streamOf(parts: Parts): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();
-  let { after } = filter;
-  let news = true;
-  let mayHaveEnded = false;
-  let isOver = false;
-  let wake = (): void => undefined;
-  const unsubscribe = feed.subscribe(({ type }) => {
-    news = true;
-    mayHaveEnded ||= type === "api_key_revoked";
-    wake();
-  });
-  const onStop = (): void => wake();
-  stopping.addEventListener("abort", onStop);
-  const end = (): void => {
-    if (isOver) return;
-    isOver = true;
-    unsubscribe();
-    stopping.removeEventListener("abort", onStop);
-    wake();
-    onEnd();
-  };
-  /** True: something happened. False: it is time for a heartbeat. */
-  const rest = (ms: number): Promise<boolean> =>
-    new Promise((resolve) => {
-      const stop = clock.alarm(ms, () => resolve(false));
-      wake = () => {
-        stop();
-        resolve(true);
-      };
-    });
-  const hasEnded = async (): Promise<boolean> => {
-    if (isOver || stopping.aborted || !isUsable(key, clock.now())) return true;
-    if (!mayHaveEnded) return false;
-    mayHaveEnded = false;
-    const now = await store.apiKey(key.id);
-    return now === null || !isUsable(now, clock.now());
-  };
+  const watch = watchFor(parts);
+  const read = reader(parts);
   const pull = async (controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> => {
-    while (!(await hasEnded())) {
-      if (news) {
-        news = false;
-        const upTo = await store.settledEvent();
-        const { types, grants } = filter;
-        const events = await store.eventPage({ after, upTo, types, grants, limit: PAGE });
-        // What the filter keeps out need not be looked at again.
-        after = events.length < PAGE ? Math.max(after, upTo) : (events.at(-1)?.seq ?? after);
-        news ||= events.length === PAGE;
-        if (events.length > 0) {
-          controller.enqueue(encoder.encode(events.map(frameOf).join("")));
-          return;
-        }
-      }
-      const untilEnd = key.expiresAt === null ? HEARTBEAT : Math.max(1, key.expiresAt - clock.now());
-      const isNews = await rest(Math.min(HEARTBEAT, untilEnd));
-      // A gap in the numbers may have closed without a change of its own.
-      news = true;
-      if (!isNews && !isOver) {
-        controller.enqueue(encoder.encode(": alive\n\n"));
-        return;
-      }
+    while (!(await watch.isOver())) {
+      watch.hush();
+      const events = await read();
+      if (events.length === 0 && (await watch.news())) continue;
+      const text = events.length === 0 ? ": alive\n\n" : events.map(frameOf).join("");
+      // Whoever cancelled it meanwhile has closed it.
+      if (!watch.hasEnded()) controller.enqueue(encoder.encode(text));
+      return;
     }
-    // Whoever cancelled it has closed it.
-    if (isOver) return;
-    end();
+    if (watch.hasEnded()) return;
+    watch.end();
     controller.close();
   };
-  return new ReadableStream<Uint8Array>({ pull, cancel: end }, { highWaterMark: 0 });
+  return new ReadableStream<Uint8Array>({ pull, cancel: watch.end }, { highWaterMark: 0 });
+}
+
+/** Reads on from where it was. What the filter keeps out is not looked at again. */
+function reader({ ports: { store }, filter }: Parts): () => Promise<Event[]> {
+  const { types, grants } = filter;
+  let { after } = filter;
+  return async () => {
+    const upTo = await store.settledEvent();
+    const events = await store.eventPage({ after, upTo, types, grants, limit: PAGE });
+    after = events.length < PAGE ? Math.max(after, upTo) : (events.at(-1)?.seq ?? after);
+    return events;
+  };
+}
+
+/** Whether there is news for a stream, and whether it is over: with its key, its client, or the service. */
+function watchFor({ ports: { clock, store }, feed, stopping, key, onEnd }: Parts) {
+  let hasNews = false;
+  let hasEnded = false;
+  let mayBeRevoked = false;
+  let wake = (): void => undefined;
+  const tell = (): void => {
+    hasNews = true;
+    wake();
+  };
+  const unsubscribe = feed.subscribe(({ type }) => {
+    mayBeRevoked ||= type === "api_key_revoked";
+    tell();
+  });
+  stopping.addEventListener("abort", tell);
+  return {
+    /** From now on news counts. */
+    hush: () => {
+      hasNews = false;
+    },
+    /** True: there was news since it was hushed. False: it is time for a heartbeat. */
+    news: (): Promise<boolean> =>
+      new Promise((resolve) => {
+        const untilEnd = key.expiresAt === null ? HEARTBEAT : Math.max(1, key.expiresAt - clock.now());
+        const stop = clock.alarm(Math.min(HEARTBEAT, untilEnd), () => resolve(false));
+        wake = () => {
+          stop();
+          resolve(true);
+        };
+        // Told while it was read: there may be more already.
+        if (hasNews) wake();
+      }),
+    isOver: async (): Promise<boolean> => {
+      if (hasEnded || stopping.aborted || !isUsable(key, clock.now())) return true;
+      if (!mayBeRevoked) return false;
+      mayBeRevoked = false;
+      const now = await store.apiKey(key.id);
+      return now === null || !isUsable(now, clock.now());
+    },
+    hasEnded: () => hasEnded,
+    end: () => {
+      if (hasEnded) return;
+      hasEnded = true;
+      unsubscribe();
+      stopping.removeEventListener("abort", tell);
+      tell();
+      onEnd();
+    },
+  };
 }
 
 /** JSON has no line ends of its own, so an event is one `data` line. */

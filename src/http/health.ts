@@ -12,8 +12,9 @@ const PATIENCE = 2000;
 
 /** Whether the store answers. */
 export async function storeReason({ store, clock }: Pick<Ports, "store" | "clock">): Promise<Reason | null> {
+  let stop = (): void => undefined;
   const silence = new Promise<Reason>((resolve) => {
-    clock.alarm(PATIENCE, () =>
+    stop = clock.alarm(PATIENCE, () =>
       resolve({ code: "storage_unavailable", message: `The store does not answer within ${PATIENCE} ms.` }),
     );
   });
@@ -24,5 +25,5 @@ export async function storeReason({ store, clock }: Pick<Ports, "store" | "clock
       message: `The store cannot be read (${toGrantkeeperError(error).code}).`,
     }),
   );
-  return Promise.race([look, silence]);
+  return Promise.race([look, silence]).finally(() => stop());
 }

@@ -1,6 +1,7 @@
 /** What goes in and out of the API: one set of schemas validates both and makes the OpenAPI document. */
 import { z } from "@hono/zod-openapi";
 import { API_KEY_SCOPES, type ApiKeyScope } from "../core/api-key.ts";
+import type { GrantState, RefreshStatus } from "../core/grant.ts";
 import { ERROR_CODES, type ErrorCode } from "../core/errors.ts";
 
 const instant = z.iso.datetime({ precision: 3 }).describe("RFC 3339, UTC, with milliseconds");
@@ -13,8 +14,24 @@ export const nameSchema = z
   .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/)
   .describe("1 to 64 characters, the first a letter or digit, then letters, digits, '.', '_' or '-'");
 
-export const STATES = ["pending", "active", "suspended", "reauthorization_required", "revoked"] as const;
-const STATUSES = ["idle", "due", "in_flight", "retrying", "outcome_unknown", "suspect"] as const;
+/** Every state, by name: one that the core adds is an error here. */
+const EVERY_STATE = {
+  pending: 0,
+  active: 0,
+  suspended: 0,
+  reauthorization_required: 0,
+  revoked: 0,
+} satisfies Record<GrantState, 0>;
+const EVERY_STATUS = {
+  idle: 0,
+  due: 0,
+  in_flight: 0,
+  retrying: 0,
+  outcome_unknown: 0,
+  suspect: 0,
+} satisfies Record<RefreshStatus, 0>;
+export const STATES = Object.keys(EVERY_STATE) as [GrantState, ...GrantState[]];
+const STATUSES = Object.keys(EVERY_STATUS) as [RefreshStatus, ...RefreshStatus[]];
 
 const errorCode = z.enum(Object.keys(ERROR_CODES) as [ErrorCode, ...ErrorCode[]]);
 const scopeSchema = z.enum(Object.keys(API_KEY_SCOPES) as [ApiKeyScope, ...ApiKeyScope[]]);

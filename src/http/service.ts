@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import type { ApiKey } from "../core/api-key.ts";
 import { GrantkeeperError } from "../core/errors.ts";
+import type { EventType } from "../core/events.ts";
 import type { ChangeFeed } from "../keeper/change-feed.ts";
 import type { Ports, Store } from "../keeper/ports.ts";
 import { clientAddress } from "./client-address.ts";
@@ -54,6 +55,9 @@ export interface Service {
 /** Wrong keys of one address: this many at once, and then so many a second. */
 const WRONG_KEYS = { burst: 100, perSecond: 2 };
 
+/** Events of a grant whose tokens are the same afterwards; each first hand-out is one. */
+const LEAVES_TOKENS: ReadonlySet<EventType> = new Set(["token_handed_out", "refresh_token_revealed"]);
+
 /** Wires what the routes share, on a keeper whose own writes are seen here at once. */
 export function createService(keeper: Ports, feed: ChangeFeed, options: ServiceOptions): Service {
   const tokens = createTokenCache(feed);
@@ -67,7 +71,8 @@ export function createService(keeper: Ports, feed: ChangeFeed, options: ServiceO
   const wrong = createRateLimit(ports.clock, WRONG_KEYS.perSecond, WRONG_KEYS.burst, "Too many wrong keys.");
   feed.subscribe(({ type, grantId }) => {
     if (type === "api_key_created" || type === "api_key_revoked") keys.forget();
-    else if (type === "store_copied" || grantId !== null) tokens.forget(grantId);
+    else if (type === "store_copied" || (grantId !== null && !LEAVES_TOKENS.has(type)))
+      tokens.forget(grantId);
   });
   return {
     ports,

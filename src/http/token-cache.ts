@@ -1,4 +1,4 @@
-import { type Grant, tokenDocument } from "../core/grant.ts";
+import type { Grant, TokenDocument } from "../core/grant.ts";
 import type { ChangeFeed } from "../keeper/change-feed.ts";
 import type { Counter } from "./hand-out-counts.ts";
 
@@ -25,7 +25,7 @@ export interface TokenCache {
   /** To be called before a grant is read for `put`. */
   readonly reading: () => number;
   /** Keeps a grant's token, unless the grant changed since `reading` was called. */
-  readonly put: (grant: Grant, accessToken: string, warning: string | null, since: number) => HeldToken;
+  readonly put: (grant: Grant, document: TokenDocument, since: number) => HeldToken;
   readonly forget: (grantId: string | null) => void;
   readonly size: () => number;
 }
@@ -51,8 +51,8 @@ export function createTokenCache(feed: Pick<ChangeFeed, "isFresh">, most = MOST)
   return {
     get: (name) => (feed.isFresh() ? (byName.get(name) ?? null) : null),
     reading: () => clock,
-    put: (grant, accessToken, warning, since) => {
-      const held = heldToken(grant, accessToken, warning);
+    put: (grant, document, since) => {
+      const held = heldToken(grant, document);
       if (since < floor || (changed.get(grant.id) ?? -1) > since) return held;
       const before = byName.get(grant.name);
       if (before !== undefined && before.grantId === grant.id && before.generation === grant.generation)
@@ -88,9 +88,8 @@ export function createTokenCache(feed: Pick<ChangeFeed, "isFresh">, most = MOST)
 
 const MARK = 9_007_199_254_740_991;
 
-function heldToken(grant: Grant, accessToken: string, warning: string | null): HeldToken {
+function heldToken(grant: Grant, document: TokenDocument): HeldToken {
   // A life that is not known is written as null, and stays so.
-  const document = { ...tokenDocument(grant, accessToken, warning, 0) };
   const marked = grant.accessExpiresAt === null ? document : { ...document, expires_in: MARK };
   const [head = "", tail = ""] = JSON.stringify(marked).split(`"expires_in":${MARK}`);
   const isKnown = grant.accessExpiresAt !== null;

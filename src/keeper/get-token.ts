@@ -25,11 +25,17 @@ const JUST_REFRESHED = 30_000;
 /**
  * A valid access token: the one there is, where it has `minTtl` seconds left, else a refreshed one. While
  * refreshing fails, a token with any life left is served with a warning.
+ * @param onServed for whoever keeps tokens in memory.
  * @throws {GrantkeeperError} `suspended`, `reauthorization_required`, or what keeps refreshing from working.
  */
-export async function getToken(ports: Ports, name: string, minTtl: number): Promise<TokenDocument> {
+export async function getToken(
+  ports: Ports,
+  name: string,
+  minTtl: number,
+  onServed: OnServed = () => undefined,
+): Promise<TokenDocument> {
   for (let tries = 1; ; tries++) {
-    const document = await getOnce(ports, name, minTtl);
+    const document = await getOnce(ports, name, minTtl, onServed);
     const { expires_at: end } = document;
     // A process that was stopped meanwhile, or a store that took long, may have outlived what it had in hand.
     if (end === null || Date.parse(end) > ports.clock.now() || tries === MOST_LOOKS) return document;
@@ -38,7 +44,15 @@ export async function getToken(ports: Ports, name: string, minTtl: number): Prom
 
 const MOST_LOOKS = 3;
 
-async function getOnce(ports: Ports, name: string, minTtl: number): Promise<TokenDocument> {
+/** Told of a grant whose token was handed out as it stands in the row: nothing is under way that could change it. */
+export type OnServed = (grant: Grant, document: TokenDocument) => void;
+
+async function getOnce(
+  ports: Ports,
+  name: string,
+  minTtl: number,
+  onServed: OnServed,
+): Promise<TokenDocument> {
   const found = await findGrant(ports, name);
   // Loaded only where a refresh was begun and not ended: what it brought may wait in the spool.
   const isOpen = found.leaseOwner !== null || found.presentations > 0;
@@ -46,8 +60,11 @@ async function getOnce(ports: Ports, name: string, minTtl: number): Promise<Toke
   const now = ports.clock.now();
   refuseWhereNoToken(grant);
   const isTrusted = hasLife(grant, now) && !isFromTheFuture(grant, now);
-  if (isTrusted && secondsLeft(grant.accessExpiresAt, now) >= minTtl)
-    return handOut(ports, grant, troubleOf(grant));
+  if (isTrusted && secondsLeft(grant.accessExpiresAt, now) >= minTtl) {
+    const document = await handOut(ports, grant, troubleOf(grant));
+    if (!isOpen) onServed(grant, document);
+    return document;
+  }
   const isJustRefreshed =
     now - (grant.lastRefreshedAt ?? 0) < JUST_REFRESHED &&
     grant.lastError === null &&
@@ -129,7 +146,7 @@ export function refuseWhereNoToken(grant: Grant): void {
 }
 
 /** What is wrong with a grant whose token is good all the same, in words; null: nothing. */
-export function troubleOf(grant: Grant): string | null {
+function troubleOf(grant: Grant): string | null {
   return grant.cause !== null || grant.lastError !== null ? warningFor(grant) : null;
 }
 

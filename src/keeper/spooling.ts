@@ -131,7 +131,8 @@ async function saveLate(ports: Ports, write: GrantWrite): Promise<boolean> {
 
 /**
  * What waits here for a grant that was just claimed from a holder who ended: a successor of its refresh token,
- * saved under the new lease in place of sending what it replaced. Null: nothing waits.
+ * saved under the new lease in place of sending what it replaced. Null: nothing waits. Where somebody else was
+ * before us in the meantime, the grant as they left it.
  */
 export async function adoptSpooled(ports: Ports, claimed: Grant): Promise<Grant | null> {
   const { id, generation, leaseFence } = claimed;
@@ -139,7 +140,8 @@ export async function adoptSpooled(ports: Ports, claimed: Grant): Promise<Grant 
     if (item.kind !== "save" || item.write.id !== id || item.write.expect.generation !== generation) continue;
     const write = asSpooled(ports, claimed, revivedBy(claimed, item.write));
     const saved = await ports.store.changeGrant({ ...write, expect: { generation, leaseFence } });
-    if (saved !== null) await unspool(ports, item.id);
+    if (saved === null) return ports.store.grantById(id);
+    await unspool(ports, item.id);
     return saved;
   }
   return null;

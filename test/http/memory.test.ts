@@ -1,6 +1,6 @@
 /** What is kept in memory: opened tokens, and counts of later hand-outs. */
 import { describe, expect, test } from "vitest";
-import type { Grant } from "../../src/core/grant.ts";
+import { type Grant, tokenDocument } from "../../src/core/grant.ts";
 import { type Counter, createHandOutCounts } from "../../src/http/hand-out-counts.ts";
 import { createTokenCache } from "../../src/http/token-cache.ts";
 import type { HandOutCount, Ports } from "../../src/keeper/ports.ts";
@@ -12,7 +12,8 @@ async function stage(most?: number) {
   const cache = createTokenCache({ isFresh: () => state.isFresh }, most);
   const first = await rig.grant();
   const grant = (name: string, generation = 1): Grant => ({ ...first, id: `id-${name}`, name, generation });
-  const put = (one: Grant, since = cache.reading()) => cache.put(one, `token-${one.name}`, null, since);
+  const put = (one: Grant, since = cache.reading()) =>
+    cache.put(one, tokenDocument(one, `token-${one.name}`, null, START), since);
   return { cache, state, grant, put };
 }
 
@@ -90,7 +91,7 @@ describe("tokens in memory", () => {
   ])("the document around its expires_in is whole (until %s)", async (expiresAt, scope) => {
     const { cache, grant } = await stage();
     const one: Grant = { ...grant("a"), accessExpiresAt: expiresAt, scopes: [scope] };
-    const { head, tail, length } = cache.put(one, 'to"ken', "a warning", 0);
+    const { head, tail, length } = cache.put(one, tokenDocument(one, 'to"ken', "a warning", START), 0);
     const seconds = expiresAt === null ? "" : "42";
     const text = `${head}${seconds}${tail}`;
     expect(Buffer.byteLength(text)).toBe(length + seconds.length);

@@ -6,24 +6,35 @@ import { startServer } from "../../src/http/server.ts";
 import { createService, type Service } from "../../src/http/service.ts";
 import { answerFromMemory } from "../../src/http/token-route.ts";
 import { createApiKey } from "../../src/keeper/api-keys.ts";
+import type { Change, ChangeFeed } from "../../src/keeper/change-feed.ts";
 import type { Store } from "../../src/keeper/ports.ts";
 import { openRig, type Rig } from "../keeper/rig.ts";
 import { type Answer, ask } from "./wire.ts";
 
-/** A service whose memory hears of nothing but what goes through it: no feed tells it of changes. */
+/** A service whose memory hears of what goes through it, and of what a test tells it. */
 export interface Wired {
   readonly rig: Rig;
   readonly service: Service;
   readonly port: number;
   readonly faults: unknown[];
   readonly key: (scopes: readonly string[], expiresIn?: number | null) => Promise<string>;
+  /** What another process did, as the feed of changes tells it. */
+  readonly tell: (change: Change) => void;
   /** `METHOD /path`. */
   readonly ask: (what: string, key: string) => Promise<Answer>;
 }
 
 export async function openWired(replace: (store: Store) => Partial<Store> = () => ({})): Promise<Wired> {
   const rig = await openRig({ replace: ({ store }) => ({ store: { ...store, ...replace(store) } }) });
-  const feed = { isFresh: () => true, subscribe: () => () => undefined, stop: async () => undefined };
+  const listeners = new Set<(change: Change) => void>();
+  const feed: ChangeFeed = {
+    isFresh: () => true,
+    subscribe: (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    stop: async () => undefined,
+  };
   const faults: unknown[] = [];
   const service = createService(rig.ports, feed, {
     version: "0",
@@ -50,6 +61,9 @@ export async function openWired(replace: (store: Store) => Partial<Store> = () =
     service,
     port,
     faults,
+    tell: (change) => {
+      for (const listener of listeners) listener(change);
+    },
     key: async (scopes, expiresIn = null) =>
       (await createApiKey(rig.ports, { name: `k${keys++}`, scopes, grants: null, expiresIn })).key,
     ask: (what, key) => {

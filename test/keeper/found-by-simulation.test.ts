@@ -354,3 +354,15 @@ function tokensOf(result: SendResult): TokenSet {
     refreshExpiresAt: null,
   };
 }
+
+test("whoever finds, with a claim in hand, that somebody else was before it sends nothing", async () => {
+  const rig = await overtaken();
+  rig.pass(91_000);
+  const late = anotherProcess(rig.ports, {
+    owner: "late",
+    store: { ...rig.ports.store, changeGrant: async () => null },
+  });
+  const { grant, error } = await refreshGrant(late, await rig.grant(), "person");
+  expect([grant.generation, error, rig.refreshes()]).toEqual([1, null, 1]);
+  expect(rig.spooled()).toHaveLength(1);
+});
