@@ -1,5 +1,6 @@
 import type { AddressInfo } from "node:net";
 import type { Environment } from "./config.ts";
+import { CONSOLE_PLACE } from "./console-place.ts";
 import type { Grant } from "./core/grant.ts";
 import { answerCallback, CALLBACK_PATH } from "./http/callback.ts";
 import { createAccessLog } from "./http/access-log.ts";
@@ -7,11 +8,13 @@ import { type LogFile, openLogFile } from "./http/log-file.ts";
 import { createApp } from "./http/app.ts";
 import type { GuardOptions } from "./http/guard.ts";
 import { type Reason, storeReason } from "./http/health.ts";
+import { addConsole } from "./http/console-files.ts";
 import { answerMetrics, METRICS_PATH } from "./http/metrics-route.ts";
 import { watchRequest } from "./http/watch-request.ts";
 import { routesOf } from "./http/routes/index.ts";
 import { type RunningServer, startServer } from "./http/server.ts";
-import { createService, type Service } from "./http/service.ts";
+import { createService, type Rehearse, type Service } from "./http/service.ts";
+import { addSignIn } from "./http/sign-in.ts";
 import { answerFromMemory } from "./http/token-route.ts";
 import { followChanges } from "./keeper/change-feed.ts";
 import type { Clock, Failpoint, HeldStore } from "./keeper/ports.ts";
@@ -24,6 +27,8 @@ export interface ServeOptions {
   readonly config: ServeConfig;
   readonly version: string;
   readonly failpoint?: Failpoint | undefined;
+  /** Starts a stand-in for the provider beside it, where that can be done. */
+  readonly rehearse?: Rehearse | undefined;
   /** What went wrong behind the scenes; never holds a secret. */
   readonly onError: (error: unknown, grant: Grant | null) => void;
   readonly onHeld: (found: HeldStore) => void;
@@ -69,8 +74,10 @@ async function start(keeper: OpenKeeper, options: ServeOptions): Promise<Running
   const onRequest = log === null ? () => undefined : createAccessLog(log.write);
   const stopping = new AbortController();
   const { signal } = stopping;
-  const hooks = { onFault: report, onRequest, stopping: signal };
-  const service = createService(keeper.ports, feed, { ...config, version, ...hooks });
+  const { rehearse = null } = options;
+  const hooks = { onFault: report, onRequest, stopping: signal, rehearse };
+  const isSecure = config.tls !== null || config.publicUrl?.protocol === "https:";
+  const service = createService(keeper.ports, feed, { ...config, isSecure, version, ...hooks });
   const state: State = { reason: { code: "starting", message: "It has not yet looked at what is due." } };
   const server = await listen(service, config, state).catch(async (error: unknown) => {
     await feed.stop();
@@ -125,6 +132,8 @@ interface State {
 
 function listen(service: Service, config: ServeConfig, state: State): Promise<RunningServer> {
   const app = createApp(service, routesOf(service), (open) => {
+    addSignIn(open, service);
+    addConsole(open, CONSOLE_PLACE);
     open.get(CALLBACK_PATH, (c) => answerCallback(service, c));
     open.get(METRICS_PATH, (c) => answerMetrics(service, c));
     open.get("/livez", (c) => c.json({ status: "alive" }));

@@ -22,6 +22,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Define>>> = {
   reveal: async () => (await import("./commands/reveal.ts")).defineReveal,
   "api-key": async () => (await import("./commands/api-key.ts")).defineApiKey,
   serve: async () => (await import("./commands/serve.ts")).defineServe,
+  console: async () => (await import("./commands/console.ts")).defineConsole,
   run: async () => (await import("./commands/run.ts")).defineRun,
   suspend: async () => (await import("./commands/suspend.ts")).defineSuspend,
   resume: async () => (await import("./commands/resume.ts")).defineResume,

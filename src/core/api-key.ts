@@ -60,7 +60,10 @@ export function isForGrant({ grants }: Pick<ApiKey, "grants">, name: string): bo
 }
 
 /** Whether a key counts at this time. */
-export function isUsable({ revokedAt, expiresAt }: ApiKey, now: number): boolean {
+export function isUsable(
+  { revokedAt, expiresAt }: Pick<ApiKey, "revokedAt" | "expiresAt">,
+  now: number,
+): boolean {
   return revokedAt === null && (expiresAt === null || now < expiresAt);
 }
 

@@ -39,6 +39,9 @@ export const EVENT_TYPES = {
   removed: "the grant was forgotten",
   api_key_created: "a consumer's key was made",
   api_key_revoked: "a consumer's key was revoked",
+  sign_in_link_made: "a link was made by which a person can sign in to the console, once",
+  signed_in: "a person signed in to the console",
+  signed_out: "a person signed out of the console",
 } as const satisfies Record<string, string>;
 
 /** The name of an event. */

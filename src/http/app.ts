@@ -39,16 +39,16 @@ export function createApp(
 async function answerRoute(service: Service, route: Route, c: Context<Env>): Promise<Response> {
   const facts = requestFacts(c.env.outgoing);
   facts.route = route.path;
-  const key = await service.authenticate(c.env.incoming);
+  const caller = await service.authenticate(c.env.incoming);
   const name = c.req.param("name") ?? "";
-  facts.key = key.id;
+  facts.key = caller.id;
   facts.subject = nameSchema.safeParse(name).success ? name : null;
-  const needed = route.scopes.find((scope) => hasScope(key, scope)) ?? route.scopes[0] ?? "admin";
-  authorize(key, needed, service.ports.clock.now(), route.isAboutGrant ? name : undefined);
+  const needed = route.scopes.find((scope) => hasScope(caller, scope)) ?? route.scopes[0] ?? "admin";
+  authorize(caller, needed, service.ports.clock.now(), route.isAboutGrant ? name : undefined);
   const query = readQuery(c, route.query);
   const body = await readBody(c, route.body);
-  const ports = service.actingAs(key);
-  const result = await route.handle({ ports, key, name, query, body, headers: c.req.raw.headers });
+  const ports = service.actingAs(caller);
+  const result = await route.handle({ ports, caller, name, query, body, headers: c.req.raw.headers });
   // A stream: what goes out there was made by the schema's own maker.
   if (result instanceof Response) return result;
   if (route.answer === null) return c.body(null, route.status as 204);

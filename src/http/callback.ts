@@ -2,9 +2,9 @@ import type { Context } from "hono";
 import { toGrantkeeperError } from "../core/errors.ts";
 import { type Grant, instant } from "../core/grant.ts";
 import { missingScopes } from "../core/scopes.ts";
-import { completeRedirect, type EndedAuthorization } from "../keeper/authorize.ts";
+import { completeRedirect, returnToOf } from "../keeper/authorize.ts";
 import type { Ports } from "../keeper/ports.ts";
-import { parseRedirected } from "../oauth/callback.ts";
+import { parseRedirected, type Redirected } from "../oauth/callback.ts";
 import type { Env } from "./app.ts";
 import { SECURITY_HEADERS } from "./guard.ts";
 import { type PageText, plainPage } from "./plain-page.ts";
@@ -26,20 +26,31 @@ export async function answerCallback(service: Service, c: Context<Env>): Promise
     });
   const ports: Ports = { ...service.ports, actor: "oauth_callback" };
   try {
-    const { grant, returnTo } = await complete(ports, c.req.url);
+    const { grant, returnTo } = await completeRedirect(ports, redirectedOf(c.req.url));
     if (returnTo !== null) return c.redirect(returnTo, 303);
     return show(c, 200, successText(grant));
   } catch (error) {
     const { status, document } = problemOf(error);
     if (document.code === "internal") service.onFault(error);
-    return show(c, status, troubleText(error));
+    const back = await wayBack(ports, c.req.url);
+    return show(c, status, { ...troubleText(error, back !== null), back });
   }
 }
 
-function complete(ports: Ports, address: string): Promise<EndedAuthorization> {
+function redirectedOf(address: string): Redirected {
   const { origin, search } = new URL(address);
   const here = `${origin}${CALLBACK_PATH}`;
-  return completeRedirect(ports, parseRedirected(`${here}${search}`, here));
+  return parseRedirected(`${here}${search}`, here);
+}
+
+/** To the page that it was begun at, without what that page was to say of a success; null: it was none. */
+async function wayBack(ports: Ports, address: string): Promise<PageText["back"]> {
+  // What kept the authorization from ending may keep this from being read.
+  const returnTo = await Promise.resolve()
+    .then(() => returnToOf(ports, redirectedOf(address)))
+    .catch(() => null);
+  if (returnTo === null) return null;
+  return { href: returnTo.replace(/\?.*$/, ""), text: "Go back, and try again from there" };
 }
 
 function successText(grant: Grant): PageText {
@@ -60,13 +71,17 @@ function successText(grant: Grant): PageText {
   };
 }
 
-function troubleText(error: unknown): PageText {
+function troubleText(error: unknown, hasWayBack: boolean): PageText {
   const { message, remedy, code } = toGrantkeeperError(error);
   const next = code === "internal" ? "The log of the service says more." : remedy;
   return {
     title: "It did not work",
     tone: "bad",
-    lines: [message, ...(next === undefined ? [] : [next]), "You can close this window."],
+    lines: [
+      message,
+      ...(next === undefined ? [] : [next]),
+      ...(hasWayBack ? [] : ["You can close this window."]),
+    ],
   };
 }
 

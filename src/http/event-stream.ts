@@ -1,7 +1,8 @@
-import { type ApiKey, isUsable } from "../core/api-key.ts";
+import { isUsable } from "../core/api-key.ts";
 import { type Event, eventDocument } from "../core/events.ts";
 import type { ChangeFeed } from "../keeper/change-feed.ts";
 import type { Ports } from "../keeper/ports.ts";
+import type { Caller } from "./caller.ts";
 import { HttpRefusal } from "./problem.ts";
 
 /** Which events a stream has, and from where on. */
@@ -14,7 +15,7 @@ export interface EventFilter {
 /** Streams of events (Server-Sent Events, WHATWG HTML section 9.2), as many as are allowed. */
 export interface EventStreams {
   /** @throws {HttpRefusal} `rate_limited` where there are too many. */
-  readonly open: (key: ApiKey, filter: EventFilter) => Response;
+  readonly open: (caller: Caller, filter: EventFilter) => Response;
 }
 
 const MOST_OF_A_KEY = 20;
@@ -33,6 +34,11 @@ export function createEventStreams(
   stopping: AbortSignal,
 ): EventStreams {
   const open = new Map<string, number>();
+  // One listener for all of them: Node warns of many, as of a leak.
+  const wakers = new Set<() => void>();
+  stopping.addEventListener("abort", () => {
+    for (const wake of wakers) wake();
+  });
   let total = 0;
   const count = (id: string, by: 1 | -1): void => {
     total += by;
@@ -41,8 +47,8 @@ export function createEventStreams(
     else open.set(id, many);
   };
   return {
-    open: (key, filter) => {
-      if (total >= MOST || (open.get(key.id) ?? 0) >= MOST_OF_A_KEY)
+    open: (caller, filter) => {
+      if (total >= MOST || (open.get(caller.id) ?? 0) >= MOST_OF_A_KEY)
         throw new HttpRefusal(
           429,
           "rate_limited",
@@ -50,8 +56,16 @@ export function createEventStreams(
           `End some: ${MOST_OF_A_KEY} of a key and ${MOST} in all are allowed.`,
           { "retry-after": "15" },
         );
-      count(key.id, 1);
-      const body = streamOf({ ports, feed, stopping, key, filter, onEnd: () => count(key.id, -1) });
+      count(caller.id, 1);
+      const body = streamOf({
+        ports,
+        feed,
+        stopping,
+        wakers,
+        caller,
+        filter,
+        onEnd: () => count(caller.id, -1),
+      });
       return new Response(body, {
         headers: { "content-type": "text/event-stream; charset=utf-8", "x-accel-buffering": "no" },
       });
@@ -63,7 +77,9 @@ interface Parts {
   readonly ports: Pick<Ports, "store" | "clock">;
   readonly feed: ChangeFeed;
   readonly stopping: AbortSignal;
-  readonly key: ApiKey;
+  /** Called when it stops. */
+  readonly wakers: Set<() => void>;
+  readonly caller: Caller;
   readonly filter: EventFilter;
   readonly onEnd: () => void;
 }
@@ -102,20 +118,20 @@ function reader({ ports: { store }, filter }: Parts): () => Promise<Event[]> {
 }
 
 /** Whether there is news for a stream, and whether it is over: with its key, its client, or the service. */
-function watchFor({ ports: { clock, store }, feed, stopping, key, onEnd }: Parts) {
+function watchFor({ ports: { clock }, feed, stopping, wakers, caller, onEnd }: Parts) {
   let hasNews = false;
   let hasEnded = false;
-  let mayBeRevoked = false;
+  let mayBeOver = false;
   let wake = (): void => undefined;
   const tell = (): void => {
     hasNews = true;
     wake();
   };
   const unsubscribe = feed.subscribe(({ type }) => {
-    mayBeRevoked ||= type === "api_key_revoked";
+    mayBeOver ||= type === caller.endsWith;
     tell();
   });
-  stopping.addEventListener("abort", tell);
+  wakers.add(tell);
   return {
     /** From now on news counts. */
     hush: () => {
@@ -124,8 +140,8 @@ function watchFor({ ports: { clock, store }, feed, stopping, key, onEnd }: Parts
     /** True: there was news since it was hushed. False: it is time for a heartbeat. */
     news: (): Promise<boolean> =>
       new Promise((resolve) => {
-        const untilEnd = key.expiresAt === null ? HEARTBEAT : Math.max(1, key.expiresAt - clock.now());
-        const stop = clock.alarm(Math.min(HEARTBEAT, untilEnd), () => resolve(false));
+        const left = (caller.expiresAt ?? Infinity) - clock.now();
+        const stop = clock.alarm(left > 0 ? Math.min(HEARTBEAT, left) : HEARTBEAT, () => resolve(false));
         wake = () => {
           stop();
           resolve(true);
@@ -134,18 +150,18 @@ function watchFor({ ports: { clock, store }, feed, stopping, key, onEnd }: Parts
         if (hasNews) wake();
       }),
     isOver: async (): Promise<boolean> => {
-      if (hasEnded || stopping.aborted || !isUsable(key, clock.now())) return true;
-      if (!mayBeRevoked) return false;
-      mayBeRevoked = false;
-      const now = await store.apiKey(key.id);
-      return now === null || !isUsable(now, clock.now());
+      if (hasEnded || stopping.aborted) return true;
+      // A person who does something meanwhile has more time: the store knows.
+      if (isUsable(caller, clock.now()) && !mayBeOver) return false;
+      mayBeOver = false;
+      return !(await caller.stillCounts());
     },
     hasEnded: () => hasEnded,
     end: () => {
       if (hasEnded) return;
       hasEnded = true;
       unsubscribe();
-      stopping.removeEventListener("abort", tell);
+      wakers.delete(tell);
       tell();
       onEnd();
     },

@@ -5,6 +5,8 @@ export interface PageText {
   readonly title: string;
   readonly tone: "good" | "bad";
   readonly lines: readonly string[];
+  /** A link below them, to a path of ours. */
+  readonly back?: { readonly href: string; readonly text: string } | null | undefined;
 }
 
 /** A page as it is sent. */
@@ -21,16 +23,18 @@ body { margin: 0; min-height: 100vh; display: grid; place-items: center; padding
 main { width: 100%; max-width: 34rem; padding: 2rem; background: var(--card); border: 1px solid var(--line); border-radius: .75rem; }
 h1 { margin: 0 0 .75rem; font-size: 1.375rem; line-height: 1.3; }
 p { margin: .5rem 0 0; overflow-wrap: anywhere; }
+a { color: inherit; }
 .good { color: var(--good); } .bad { color: var(--bad); } .dim { color: var(--dim); }
 `;
 
 const STYLE_HASH = createHash("sha256").update(STYLE).digest("base64");
 
 /** A page of plain text for the person in a browser: no token, no script, nothing from elsewhere. */
-export function plainPage({ title, tone, lines }: PageText): Page {
+export function plainPage({ title, tone, lines, back = null }: PageText): Page {
   const paragraphs = lines
     .map((line, i) => `<p${i > 0 ? ' class="dim"' : ""}>${escape(line)}</p>`)
     .join("\n");
+  const link = back === null ? "" : `\n<p><a href="${escape(back.href)}">${escape(back.text)}</a></p>`;
   const body = `<!doctype html>
 <html lang="en">
 <head>
@@ -42,7 +46,7 @@ export function plainPage({ title, tone, lines }: PageText): Page {
 <body>
 <main>
 <h1 class="${tone}">${escape(title)}</h1>
-${paragraphs}
+${paragraphs}${link}
 </main>
 </body>
 </html>

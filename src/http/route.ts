@@ -1,12 +1,13 @@
 import type { z } from "zod";
-import type { ApiKey, ApiKeyScope } from "../core/api-key.ts";
+import type { ApiKeyScope } from "../core/api-key.ts";
 import type { Ports } from "../keeper/ports.ts";
+import type { Caller } from "./caller.ts";
 
 /** One request that was let in, with everything in it parsed. */
 export interface Call<Query, Body> {
-  /** The keeper, acting as the key that was shown: the audit names it. */
+  /** The keeper, acting as the caller: the audit names them. */
   readonly ports: Ports;
-  readonly key: ApiKey;
+  readonly caller: Caller;
   /** The `{name}` of the path. */
   readonly name: string;
   readonly query: Query;

@@ -128,6 +128,91 @@ export const createdApiKeySchema = z
   })
   .openapi("CreatedApiKey");
 
+export const handOffSchema = z
+  .strictObject({
+    grant: text,
+    integration: text,
+    provider: text,
+    client_id: text,
+    redirect_uri: text,
+    scope: text,
+    api_server: text,
+    api_base_url: text,
+    token_url: text,
+    authorization_url: text,
+    generation: z.int(),
+    refresh_token: z.strictObject({ fingerprint: maybeText, expires_at: maybe }),
+    access_token: z.strictObject({ fingerprint: maybeText, expires_at: maybe }),
+    form: z
+      .strictObject({
+        title: text,
+        fields: z.array(
+          z.strictObject({
+            label: text,
+            value: text.describe("of a secret: a hint at where it stands"),
+            note: maybeText,
+            secret: z.enum(["client_secret", "refresh_token"]).nullable(),
+          }),
+        ),
+        notes: z.array(text),
+      })
+      .nullable(),
+    curl: text.describe("for a POSIX shell; secrets are read from its environment"),
+  })
+  .openapi("HandOff");
+
+export const consumerSchema = z
+  .strictObject({
+    consumer: text.describe("as the audit names it"),
+    api_key: maybeText.describe("the key's name, where it is a key"),
+    generation: z.int(),
+    times: z.int(),
+    first_at: instant,
+    last_at: instant,
+  })
+  .openapi("Consumer");
+
+export const providerSchema = z
+  .strictObject({
+    id: text,
+    title: text,
+    base_url: text,
+    rotation: text,
+    portal: z.strictObject({
+      address: text,
+      client_id: text,
+      client_secret: text,
+      redirect_uri: text,
+      scopes: text,
+      consents: text,
+    }),
+    presets: z.array(z.strictObject({ name: text, purpose: text, scopes: z.array(text) })),
+    scope_purposes: z.record(z.string(), text).describe("what will not work without a scope"),
+  })
+  .openapi("Provider");
+
+export const findingSchema = z
+  .strictObject({
+    field: z.enum(["client_id", "client_secret", "redirect_uri", "scopes"]),
+    message: text,
+  })
+  .openapi("Finding");
+
+export const overviewSchema = z
+  .strictObject({
+    version: text,
+    now: instant,
+    last_event: z.int(),
+    grants: z.record(z.enum(STATES), z.int()),
+    failing: z.int().describe("active grants whose last refresh brought no token"),
+    incidents: z.int().describe("integrations that their provider refuses"),
+    first_access_end: maybe,
+    first_reconsent: maybe,
+    overdue_since: maybe.describe("a refresh has waited since then, and longer than it should"),
+    spooled: z.int().describe("delivered token sets that the store could not take yet"),
+  })
+  .openapi("Overview");
+
 const fact = z.union([z.string(), z.number(), z.boolean(), z.null(), z.array(z.string())]);
 
 export const eventSchema = z

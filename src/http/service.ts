@@ -4,6 +4,9 @@ import { GrantkeeperError } from "../core/errors.ts";
 import type { EventType } from "../core/events.ts";
 import type { ChangeFeed } from "../keeper/change-feed.ts";
 import type { Ports, Store } from "../keeper/ports.ts";
+import type { Session } from "../core/session.ts";
+import { findSession } from "../keeper/sessions.ts";
+import { type Caller, personOf, programOf } from "./caller.ts";
 import { clientAddress } from "./client-address.ts";
 import { createEventStreams, type EventStreams } from "./event-stream.ts";
 import { createHandOutCounts, type HandOutCounts } from "./hand-out-counts.ts";
@@ -11,6 +14,7 @@ import { createKeyRing, type KeyRing } from "./key-ring.ts";
 import { createMetrics, type Metrics } from "./metrics.ts";
 import type { Observe } from "./observe.ts";
 import { createRateLimit } from "./rate-limit.ts";
+import { isByPerson, isFromOurPages, readSessionCookie } from "./session-cookie.ts";
 import { createTokenCache, type TokenCache } from "./token-cache.ts";
 
 /** What the HTTP side is told about the place it runs at. */
@@ -20,8 +24,12 @@ export interface ServiceOptions {
   readonly rateLimit: number;
   /** Addresses of the proxies whose X-Forwarded-For is believed. */
   readonly trustedProxies: readonly string[];
+  /** Whether browsers reach it by TLS alone, so that a session's cookie may ask for it. */
+  readonly isSecure: boolean;
   /** Whether `/metrics` needs no key. */
   readonly openMetrics: boolean;
+  /** Starts a stand-in for the provider, and tells the integration that is registered there; null: it cannot be done here. */
+  readonly rehearse: Rehearse | null;
   /** What was not foreseen; the answer says nothing of it. */
   readonly onFault: (error: unknown) => void;
   /** Told of each answered request, but for tokens out of memory. */
@@ -29,6 +37,8 @@ export interface ServiceOptions {
   /** Aborted when the service stops: streams end then. */
   readonly stopping: AbortSignal;
 }
+
+export type Rehearse = () => Promise<{ readonly integration: string }>;
 
 /** What all routes share. */
 export interface Service {
@@ -40,15 +50,21 @@ export interface Service {
   readonly streams: EventStreams;
   readonly counts: HandOutCounts;
   readonly metrics: Metrics;
+  readonly isSecure: boolean;
+  readonly rehearse: Rehearse | null;
   readonly openMetrics: boolean;
   readonly trustedProxies: readonly string[];
   readonly observe: Observe;
-  /** Counts a request of a key. @throws {HttpRefusal} `rate_limited`. */
-  readonly limit: (key: ApiKey) => void;
-  /** @throws {GrantkeeperError} `unauthorized`; `rate_limited` for whoever has been wrong too often. */
-  readonly authenticate: (request: IncomingMessage) => Promise<ApiKey>;
-  /** The keeper, acting as a key. */
-  readonly actingAs: (key: ApiKey) => Ports;
+  /** Counts a request of a key or session. @throws {HttpRefusal} `rate_limited`. */
+  readonly limit: (caller: Pick<ApiKey, "id">) => void;
+  /** Counts a wrong key or code of an address. @throws {HttpRefusal} `rate_limited`. */
+  readonly limitWrong: (request: IncomingMessage) => void;
+  /** Whoever shows a key, or else the session of a person at the console. @throws {GrantkeeperError} `unauthorized`; `rate_limited` for whoever has been wrong too often. */
+  readonly authenticate: (request: IncomingMessage) => Promise<Caller>;
+  /** The session of the console's cookie; null where there is none that counts. */
+  readonly session: (request: IncomingMessage) => Promise<Session | null>;
+  /** The keeper, acting as somebody. */
+  readonly actingAs: (caller: Pick<Caller, "actor">) => Ports;
   readonly onFault: (error: unknown) => void;
 }
 
@@ -74,6 +90,17 @@ export function createService(keeper: Ports, feed: ChangeFeed, options: ServiceO
     else if (type === "store_copied" || (grantId !== null && !LEAVES_TOKENS.has(type)))
       tokens.forget(grantId);
   });
+  const limitWrong = (request: IncomingMessage): void =>
+    wrong.take(clientAddress(request, options.trustedProxies));
+  const sessionOf = async (request: IncomingMessage): Promise<Session | null> => {
+    const secret = isFromOurPages(request) ? readSessionCookie(request, options.isSecure) : null;
+    return secret === null ? null : findSession(ports, secret, isByPerson(request));
+  };
+  const find = async (request: IncomingMessage): Promise<Caller> => {
+    const { authorization } = request.headers;
+    const session = authorization === undefined ? await sessionOf(request) : null;
+    return session === null ? programOf(ports, await keys.find(authorization)) : personOf(ports, session);
+  };
   return {
     ports,
     feed,
@@ -83,6 +110,8 @@ export function createService(keeper: Ports, feed: ChangeFeed, options: ServiceO
     counts,
     version: options.version,
     metrics,
+    isSecure: options.isSecure,
+    rehearse: options.rehearse,
     openMetrics: options.openMetrics,
     trustedProxies: options.trustedProxies,
     observe: (observation) => {
@@ -90,28 +119,23 @@ export function createService(keeper: Ports, feed: ChangeFeed, options: ServiceO
       options.onRequest(observation);
     },
     onFault: options.onFault,
-    limit: (key) => perKey.take(key.id),
+    limit: ({ id }) => perKey.take(id),
+    limitWrong,
+    session: sessionOf,
     authenticate: async (request) => {
-      const { authorization } = request.headers;
       try {
-        const key = await keys.find(authorization);
-        perKey.take(key.id);
-        return key;
+        const caller = await find(request);
+        perKey.take(caller.id);
+        return caller;
       } catch (error) {
         const isWrong = error instanceof GrantkeeperError && error.code === "unauthorized";
         // Whoever showed none has guessed nothing.
-        if (isWrong && authorization !== undefined)
-          wrong.take(clientAddress(request, options.trustedProxies));
+        if (isWrong && request.headers.authorization !== undefined) limitWrong(request);
         throw error;
       }
     },
-    actingAs: (key) => ({ ...ports, actor: actorOf(key) }),
+    actingAs: ({ actor }) => ({ ...ports, actor }),
   };
-}
-
-/** How the audit names a key. */
-export function actorOf({ id }: ApiKey): string {
-  return `api_key:${id}`;
 }
 
 /** What this process changes is not served from memory a moment longer; the rest comes by the feed. */

@@ -51,10 +51,10 @@ export function answerFromMemory(
 }
 
 /** Remembers that a consumer was handed a generation: later ones may be counted in memory. */
-export function rememberConsumer(held: HeldToken, key: ApiKey, consumer: string): void {
-  if (held.consumers.has(key.id)) return;
+export function rememberConsumer(held: HeldToken, { id }: Pick<ApiKey, "id">, consumer: string): void {
+  if (held.consumers.has(id)) return;
   const { grantId, generation } = held;
-  held.consumers.set(key.id, { grantId, generation, consumer, times: 0, at: 0 });
+  held.consumers.set(id, { grantId, generation, consumer, times: 0, at: 0 });
 }
 
 function asIssued({ issuedAt }: HeldToken): { readonly accessIssuedAt: number | null } {

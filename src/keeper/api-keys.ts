@@ -119,11 +119,14 @@ function invalid(message: string, remedy: string): GrantkeeperError {
   return new GrantkeeperError("invalid_request", message, { remedy });
 }
 
+/** What decides whether something is allowed. */
+type Allowing = Pick<ApiKey, "scopes" | "grants" | "expiresAt" | "revokedAt">;
+
 /**
  * Whether a key allows what needs this scope, on this grant where there is one.
  * @throws {GrantkeeperError} `unauthorized` for a key that ended, `forbidden` for one that allows less.
  */
-export function authorize(key: ApiKey, needed: ApiKeyScope, now: number, grant?: string): void {
+export function authorize(key: Allowing, needed: ApiKeyScope, now: number, grant?: string): void {
   if (!isUsable(key, now)) throw unauthorized();
   if (!hasScope(key, needed)) {
     throw new GrantkeeperError("forbidden", `This needs a key with the scope ${needed}.`, {

@@ -115,13 +115,21 @@ export interface EndedAuthorization {
  * @throws {GrantkeeperError} as `completeAuthorization`.
  */
 export async function completeRedirect(ports: Ports, redirected: Redirected): Promise<EndedAuthorization> {
-  const { state } = redirected;
-  const request =
-    state === null ? null : await ports.store.authorizationRequest(ports.sealer.lookupHash(state));
+  const request = await requestOf(ports, redirected);
   if (request === null)
     throw badState("This answer does not belong to an authorization that was begun here.");
   const grant = await completeAuthorization(ports, request.grant, redirected);
   return { grant, returnTo: request.returnTo };
+}
+
+/** Where whoever began an authorization wants the browser back; null: nowhere, or it was not begun here. */
+export async function returnToOf(ports: Ports, redirected: Redirected): Promise<string | null> {
+  return (await requestOf(ports, redirected))?.returnTo ?? null;
+}
+
+function requestOf(ports: Ports, { state }: Redirected): Promise<AuthorizationRequest | null> {
+  if (state === null) return Promise.resolve(null);
+  return ports.store.authorizationRequest(ports.sealer.lookupHash(state));
 }
 
 interface RedeemableCode {

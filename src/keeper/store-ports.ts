@@ -5,6 +5,7 @@ import type { Event, EventDraft } from "../core/events.ts";
 import type { Grant, GrantChange, GrantStanding, GrantState } from "../core/grant.ts";
 import type { Incident, Integration } from "../core/integration.ts";
 import type { Sealed } from "../core/sealed.ts";
+import type { Session, SignInLink } from "../core/session.ts";
 import type { Change } from "./change-feed.ts";
 
 /** What must be true of a grant's row for a write to take place. */
@@ -136,6 +137,8 @@ export interface EventPageQuery {
   /** Names of grants; null: all, and events of none. */
   readonly grants: readonly string[] | null;
   readonly limit: number;
+  /** The newest of them, newest first; else the oldest, oldest first. */
+  readonly newestFirst?: boolean;
 }
 
 /** Which grants a page of them is made of. */
@@ -245,7 +248,7 @@ export interface EventStore {
   readonly record: (event: EventDraft) => Promise<void>;
   /** The number of the newest event; 0 where there is none. */
   readonly lastEvent: () => Promise<number>;
-  /** Some, oldest first. */
+  /** Some, oldest first where not asked otherwise. */
   readonly eventPage: (query: EventPageQuery) => Promise<Event[]>;
   /** The number up to which no event can appear any more. */
   readonly settledEvent: () => Promise<number>;
@@ -272,13 +275,33 @@ export interface ApiKeyStore {
   readonly touchApiKeys: (uses: readonly { readonly id: string; readonly at: number }[]) => Promise<void>;
 }
 
+/** People at the console. */
+export interface SessionStore {
+  readonly addSignInLink: (link: SignInLink, event: EventDraft) => Promise<void>;
+  /** Marks a link used and returns it; null where there is none that is unused and in time. Only one call gets it. */
+  readonly useSignInLink: (digest: string, now: number) => Promise<SignInLink | null>;
+  readonly addSession: (session: Session, event: EventDraft) => Promise<void>;
+  readonly session: (digest: string) => Promise<Session | null>;
+  /** When a session was last used; a time that is older than the one kept changes nothing. A power cut may lose it. */
+  readonly touchSession: (id: string, at: number) => Promise<void>;
+  /** Where it had ended already, nothing is written. */
+  readonly endSession: (id: string, at: number, event: EventDraft) => Promise<void>;
+}
+
 /**
  * The store: one durable place for everything. Each method is one transaction, durable when its promise
  * resolves. A method that cannot be carried out throws `GrantkeeperError` `storage_unavailable` and has
  * changed nothing. State and its events are written together.
  */
 export interface Store
-  extends IntegrationStore, GrantStore, AuthorizationRequestStore, EventStore, KeeperStore, ApiKeyStore {
+  extends
+    IntegrationStore,
+    GrantStore,
+    AuthorizationRequestStore,
+    EventStore,
+    KeeperStore,
+    ApiKeyStore,
+    SessionStore {
   readonly close: () => Promise<void>;
 }
 

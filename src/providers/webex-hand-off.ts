@@ -26,7 +26,7 @@ export function webexHandOff({ portal }: WebexPlaces): HandOffForm {
       {
         label: "Refresh Token",
         value: "{refresh_token_hint}",
-        note: "Paste it in one piece; the command writes the reading into the audit",
+        note: "Paste it in one piece; that it was read is in the audit",
       },
       {
         label: "API Server Address",

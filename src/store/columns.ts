@@ -2,6 +2,7 @@ import type { ApiKey } from "../core/api-key.ts";
 import type { AuthorizationRequest } from "../core/authorization-request.ts";
 import type { Grant } from "../core/grant.ts";
 import type { Integration } from "../core/integration.ts";
+import type { Session, SignInLink } from "../core/session.ts";
 import type { Row, Value } from "./database.ts";
 
 /** How a field stands in its column: as a text or a whole number, or as JSON text: a document or a list. */
@@ -88,6 +89,26 @@ export const API_KEY_COLUMNS = {
   lastUsedAt: ["last_used_at", "number"],
   revokedAt: ["revoked_at", "number"],
 } satisfies Columns<ApiKey>;
+
+export const SESSION_COLUMNS = {
+  id: ["id", "text"],
+  digest: ["digest", "text"],
+  person: ["person", "text"],
+  role: ["role", "text"],
+  createdAt: ["created_at", "number"],
+  expiresAt: ["expires_at", "number"],
+  lastUsedAt: ["last_used_at", "number"],
+  endedAt: ["ended_at", "number"],
+} satisfies Columns<Session>;
+
+export const SIGN_IN_LINK_COLUMNS = {
+  digest: ["digest", "text"],
+  person: ["person", "text"],
+  role: ["role", "text"],
+  createdAt: ["created_at", "number"],
+  expiresAt: ["expires_at", "number"],
+  usedAt: ["used_at", "number"],
+} satisfies Columns<SignInLink>;
 
 /**
  * Makes the function that turns a row into its record. What the schema guarantees is not checked again. A

@@ -2,26 +2,40 @@ import type { Event } from "../core/events.ts";
 import type { EventPageQuery } from "../keeper/ports.ts";
 import type { Database, Row } from "./database.ts";
 
-/** Events after a number, oldest first. One text serves every choice, so that it is prepared once. */
+/** Events after a number, oldest or newest first. One text serves every choice, so that it is prepared once. */
 export async function readEventPage(
   database: Database,
-  { after, upTo, types, grants, limit }: EventPageQuery,
+  { after, upTo, types, grants, limit, newestFirst = false }: EventPageQuery,
   asEvent: (row: Row) => Event,
 ): Promise<Event[]> {
   const list = (words: readonly string[] | null): string | null =>
     words === null ? null : JSON.stringify(words);
   const rows = await database.read(({ query }) =>
-    query(PAGE[database.dialect], [after, upTo, list(types), list(grants), limit]),
+    query(PAGE[database.dialect][newestFirst ? "desc" : "asc"], [
+      after,
+      upTo,
+      list(types),
+      list(grants),
+      limit,
+    ]),
   );
   return rows.map(asEvent);
 }
 
-const page = (any: (place: string) => string, of: (place: string) => string): string =>
+/** How a list of words stands in a statement: whether it is there, and what is in it. */
+type Listed = (place: string) => string;
+
+const pageBy = (order: "asc" | "desc", list: Listed, words: Listed): string =>
   `select * from events
     where seq > $1 and seq <= $2
-      and (${any("$3")} is null or type in (${of("$3")}))
-      and (${any("$4")} is null or grant_name in (${of("$4")}))
-    order by seq limit $5`;
+      and (${list("$3")} is null or type in (${words("$3")}))
+      and (${list("$4")} is null or grant_name in (${words("$4")}))
+    order by seq ${order} limit $5`;
+
+const page = (list: Listed, words: Listed) => ({
+  asc: pageBy("asc", list, words),
+  desc: pageBy("desc", list, words),
+});
 
 const PAGE = {
   sqlite: page(

@@ -158,6 +158,29 @@ export const MIGRATIONS: readonly Migration[] = [
         : []),
     ],
   },
+  {
+    version: 4,
+    statements: () => [
+      `create table sign_in_links (
+         digest text primary key,
+         person text not null,
+         role text not null,
+         created_at bigint not null,
+         expires_at bigint not null,
+         used_at bigint
+       )`,
+      `create table sessions (
+         id text primary key,
+         digest text not null unique,
+         person text not null,
+         role text not null,
+         created_at bigint not null,
+         expires_at bigint not null,
+         last_used_at bigint not null,
+         ended_at bigint
+       )`,
+    ],
+  },
 ];
 
 /** The schema version that this program writes. */

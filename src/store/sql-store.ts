@@ -7,6 +7,7 @@ import { createGrantStore } from "./grant-store.ts";
 import type { NextTurn } from "./group-commit.ts";
 import { createIntegrationStore } from "./integration-store.ts";
 import { createKeeperStore } from "./keeper-store.ts";
+import { createSessionStore } from "./session-store.ts";
 
 /** The store over either database: one text for each statement. `nextTurn` replaces Node's event loop where that is simulated. */
 export function createSqlStore(database: Database, failpoint: Failpoint, nextTurn?: NextTurn): Store {
@@ -17,6 +18,7 @@ export function createSqlStore(database: Database, failpoint: Failpoint, nextTur
     ...createEventStore(database),
     ...createKeeperStore(database),
     ...createApiKeyStore(database),
+    ...createSessionStore(database),
     close: () => database.close(),
   };
 }

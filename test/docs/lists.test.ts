@@ -4,8 +4,7 @@ import { expect, test } from "vitest";
 import { API_KEY_SCOPES } from "../../src/core/api-key.ts";
 import { ERROR_CODES } from "../../src/core/errors.ts";
 import { EVENT_TYPES } from "../../src/core/events.ts";
-import { routesOf } from "../../src/http/routes/index.ts";
-import { createTokenCache } from "../../src/http/token-cache.ts";
+import { ROLES } from "../../src/core/session.ts";
 import { FAILPOINTS } from "../../src/keeper/ports.ts";
 import { STANDARD_REFUSALS } from "../../src/oauth/standard-refusals.ts";
 import { PROVIDERS } from "../../src/providers/index.ts";
@@ -13,14 +12,11 @@ import { ENVIRONMENT_ONLY, SETTINGS } from "../../src/settings.ts";
 import { startEmulator } from "../../src/emulator/index.ts";
 import { codeColumn, codeWordsIn, readPage, readPages, rowsOf, ROOT, sectionOf } from "./markdown.ts";
 import { leavesOf, programTree } from "./program.ts";
+import { ROUTES } from "../http/all-routes.ts";
 
 const COMMANDS = readPage("docs/commands.md");
 const ERRORS = readPage("docs/errors.md");
 const EMULATOR = readPage("docs/emulator.md");
-const ROUTES = routesOf({
-  tokens: createTokenCache({ isFresh: () => true }),
-  streams: { open: () => new Response() },
-});
 const LEAVES = leavesOf(await programTree());
 
 /** Options that `docs/commands.md` says once for all. */
@@ -203,6 +199,15 @@ test("docs/first-token.md says the same of each scope as the program", () => {
 test("docs/api-keys.md has every scope with what it allows", () => {
   const rows = rowsOf(sectionOf(readPage("docs/api-keys.md"), "## What a key may do"));
   expect(rows).toEqual(Object.entries(API_KEY_SCOPES).map(([scope, meaning]) => [`\`${scope}\``, meaning]));
+});
+
+test("docs/console.md has every role with its scopes", () => {
+  const rows = rowsOf(sectionOf(readPage("docs/console.md"), "## Who may what"));
+  const known = Object.entries(ROLES).map(([role, scopes]) => [
+    `\`${role}\``,
+    scopes.map((scope) => `\`${scope}\``).join(", "),
+  ]);
+  expect(rows).toEqual(known);
 });
 
 test("docs/http-api.md has every route with its scopes", () => {

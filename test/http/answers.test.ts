@@ -3,15 +3,9 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { createTokenCache } from "../../src/http/token-cache.ts";
 import { parseReturnTo } from "../../src/http/return-to.ts";
-import { routesOf } from "../../src/http/routes/index.ts";
 import { openScene } from "./scene.ts";
-
-const ROUTES = routesOf({
-  tokens: createTokenCache({ isFresh: () => true }),
-  streams: { open: () => new Response() },
-});
+import { ROUTES } from "./all-routes.ts";
 
 test("every answer, good or bad, has the same fields against misuse", async () => {
   const scene = await openScene();

@@ -1,16 +1,10 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { API_KEY_SCOPES, type ApiKeyScope, UNBOUND_SCOPES } from "../../src/core/api-key.ts";
 import type { TokenAnswer } from "../../src/emulator/index.ts";
-import { routesOf } from "../../src/http/routes/index.ts";
-import { createTokenCache } from "../../src/http/token-cache.ts";
 import { revokeApiKey } from "../../src/keeper/api-keys.ts";
 import { ask, forEach } from "./wire.ts";
 import { openScene, type Scene } from "./scene.ts";
-
-const ROUTES = routesOf({
-  tokens: createTokenCache({ isFresh: () => true }),
-  streams: { open: () => new Response() },
-});
+import { ROUTES } from "./all-routes.ts";
 
 /** Who may what, written down a second time: the routes' own lists are what is under test. `admin` may all. */
 const ALLOWED: Readonly<Record<string, readonly ApiKeyScope[]>> = {
@@ -19,6 +13,9 @@ const ALLOWED: Readonly<Record<string, readonly ApiKeyScope[]>> = {
   "get /v1/grants": ["grants:read"],
   "get /v1/grants/{name}": ["grants:read"],
   "delete /v1/grants/{name}": ["grants:write"],
+  "get /v1/grants/{name}/handoff": ["grants:read"],
+  "get /v1/grants/{name}/consumers": ["grants:read"],
+  "post /v1/grants/{name}/refresh-now": ["grants:write"],
   "post /v1/grants/{name}/revoke": ["grants:write"],
   "post /v1/grants/{name}/suspend": ["grants:write"],
   "post /v1/grants/{name}/resume": ["grants:write"],
@@ -31,6 +28,10 @@ const ALLOWED: Readonly<Record<string, readonly ApiKeyScope[]>> = {
   "get /v1/integrations/{name}": ["grants:read", "integrations:write"],
   "patch /v1/integrations/{name}": ["integrations:write"],
   "delete /v1/integrations/{name}": ["integrations:write"],
+  "get /v1/providers": ["grants:read", "integrations:write"],
+  "post /v1/providers/{name}/check": ["integrations:write"],
+  "post /v1/rehearsal": ["integrations:write"],
+  "get /v1/overview": ["grants:read"],
   "get /v1/api-keys": [],
   "post /v1/api-keys": [],
   "delete /v1/api-keys/{name}": [],

@@ -1,10 +1,10 @@
 /** The one page that people see, and the one GET that changes something. */
-import { existsSync } from "node:fs";
-import { chromium, type Browser, type Page } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { beginAuthorization } from "../../src/keeper/authorize.ts";
 import { openScene, type Scene } from "./scene.ts";
 import { ask } from "./wire.ts";
+import { hasBrowser, launchBrowser } from "../browser/browser.ts";
 
 const MARKUP = `<img src=x onerror="document.title='owned'"> & "Zoë" <script>document.title='owned'</script>`;
 const PERSON = {
@@ -98,22 +98,10 @@ describe("what is no answer to a question of ours", () => {
   });
 });
 
-const executablePath = "/usr/bin/chromium";
-const isInstalled = existsSync(executablePath);
-if (!isInstalled) process.stderr.write(`skipped: pages in a browser need ${executablePath}\n`);
-
-describe.skipIf(!isInstalled)("in a browser", () => {
+describe.skipIf(!hasBrowser)("in a browser", () => {
   let browser: Browser;
   beforeAll(async () => {
-    browser = await chromium.launch({
-      executablePath,
-      args: [
-        "--no-sandbox",
-        "--disable-quic",
-        "--disable-background-networking",
-        "--disable-component-update",
-      ],
-    });
+    browser = await launchBrowser();
   });
   afterAll(() => browser.close());
 

@@ -4,15 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { GrantkeeperError } from "../../src/core/errors.ts";
-import { createTokenCache } from "../../src/http/token-cache.ts";
-import { routesOf } from "../../src/http/routes/index.ts";
 import { type Canary, type Evidence, filesUnder, leaksIn } from "../cli/canaries.ts";
 import { openScene } from "./scene.ts";
-
-const ROUTES = routesOf({
-  tokens: createTokenCache({ isFresh: () => true }),
-  streams: { open: () => new Response() },
-});
+import { ROUTES } from "./all-routes.ts";
 
 /** Everything about an error that a log could print. */
 function textOf(error: unknown): string {

@@ -1,5 +1,6 @@
 /** What the feed of changes does to memory, and to streams that read while it speaks. */
 import { expect, test } from "vitest";
+import { programOf } from "../../src/http/caller.ts";
 import { createEventStreams } from "../../src/http/event-stream.ts";
 import type { ApiKey } from "../../src/core/api-key.ts";
 import type { Change } from "../../src/keeper/change-feed.ts";
@@ -61,11 +62,14 @@ test("an event that comes while a stream reads is not left until the next heartb
   // No alarm ever rings: only what is told can go on.
   const clock = { ...ports.clock, alarm: () => () => undefined };
   const stopping = new AbortController();
-  const answer = createEventStreams({ store, clock }, feed, stopping.signal).open(KEY, {
-    after: 0,
-    types: null,
-    grants: null,
-  });
+  const answer = createEventStreams({ store, clock }, feed, stopping.signal).open(
+    programOf({ store, clock }, KEY),
+    {
+      after: 0,
+      types: null,
+      grants: null,
+    },
+  );
   const reader = (answer.body as ReadableStream<Uint8Array>).getReader();
   const { value } = await reader.read();
   expect(new TextDecoder().decode(value)).toMatch(/^id: 1\nevent: refreshed\n/);

@@ -1,19 +1,14 @@
 /** Requests made to be wrong: out of the schemas, and out of bytes. Never a 5xx, never a word too much, and it lives on. */
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { createTokenCache } from "../../src/http/token-cache.ts";
-import { routesOf } from "../../src/http/routes/index.ts";
 import { problemSchema } from "../../src/http/schemas.ts";
 import { openScene } from "./scene.ts";
 import { ask, exchange } from "./wire.ts";
+import { ROUTES } from "./all-routes.ts";
 
 const IS_LONG = process.env["GRANTKEEPER_LONG"] === "1";
 const COUNT = IS_LONG ? 50_000 : 1000;
 const SEED = Number(process.env["GRANTKEEPER_SEED"] ?? Date.now() % 1_000_000);
-const ROUTES = routesOf({
-  tokens: createTokenCache({ isFresh: () => true }),
-  streams: { open: () => new Response() },
-});
 
 /** What no answer may have in it. */
 const TELLING =

@@ -1,15 +1,10 @@
 /** What a request must not be: other names, other origins, odd targets, odd bytes. Nothing of it reaches a route. */
 import { expect, test } from "vitest";
-import { createTokenCache } from "../../src/http/token-cache.ts";
-import { routesOf } from "../../src/http/routes/index.ts";
 import { problemSchema } from "../../src/http/schemas.ts";
 import { sendRaw } from "./raw.ts";
 import { openScene } from "./scene.ts";
+import { ROUTES } from "./all-routes.ts";
 
-const ROUTES = routesOf({
-  tokens: createTokenCache({ isFresh: () => true }),
-  streams: { open: () => new Response() },
-});
 const PATHS = [
   ...ROUTES.map(({ method, path }) => `${method.toUpperCase()} ${path.replace("{name}", "meetings")}`),
   "GET /livez",

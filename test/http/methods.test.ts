@@ -1,15 +1,8 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { beginAuthorization } from "../../src/keeper/authorize.ts";
-import { routesOf } from "../../src/http/routes/index.ts";
-import { createTokenCache } from "../../src/http/token-cache.ts";
 import { ask, exchange } from "./wire.ts";
 import { openScene, type Scene } from "./scene.ts";
-
-const ROUTES = routesOf({
-  tokens: createTokenCache({ isFresh: () => true }),
-  streams: { open: () => new Response() },
-});
-const OPEN_PATHS = ["/livez", "/readyz", "/metrics", "/openapi.json", "/oauth/callback"];
+import { OPEN_ROUTES, ROUTES } from "./all-routes.ts";
 
 let scene: Scene;
 let headers: Record<string, string>;
@@ -22,11 +15,12 @@ beforeAll(async () => {
 
 const target = (path: string): string =>
   path.replace("{name}", path.startsWith("/v1/grants") ? "g" : "recorder");
-const paths = [...new Set([...ROUTES.map(({ path }) => path), ...OPEN_PATHS])];
+const paths = [...new Set([...ROUTES.map(({ path }) => path), ...OPEN_ROUTES.map(({ path }) => path)])];
 
 function methodsOf(path: string): string[] {
-  const own = ROUTES.filter((route) => route.path === path).map(({ method }) => method.toUpperCase());
-  return own.length === 0 ? ["GET"] : own;
+  const open = OPEN_ROUTES.find((route) => route.path === path);
+  if (open !== undefined) return [...open.methods];
+  return ROUTES.filter((route) => route.path === path).map(({ method }) => method.toUpperCase());
 }
 
 describe("methods", () => {

@@ -1,15 +1,8 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { problemSchema } from "../../src/http/schemas.ts";
-import { routesOf } from "../../src/http/routes/index.ts";
-import { createTokenCache } from "../../src/http/token-cache.ts";
 import { ask, forEach, exchange } from "./wire.ts";
 import { openScene, type Scene } from "./scene.ts";
-
-const ROUTES = routesOf({
-  tokens: createTokenCache({ isFresh: () => true }),
-  streams: { open: () => new Response() },
-});
-const OPEN_PATHS = ["/livez", "/readyz", "/metrics", "/openapi.json", "/oauth/callback"];
+import { OPEN_ROUTES, ROUTES } from "./all-routes.ts";
 
 let scene: Scene;
 let key: string;
@@ -29,7 +22,7 @@ const target = (path: string): string =>
 function requests(): { method: string; path: string }[] {
   return [
     ...ROUTES.map(({ method, path }) => ({ method: method.toUpperCase(), path: target(path) })),
-    ...OPEN_PATHS.map((path) => ({ method: "GET", path })),
+    ...OPEN_ROUTES.flatMap(({ path, methods }) => methods.map((method) => ({ method, path }))),
     { method: "GET", path: "/nothing/here" },
     { method: "GET", path: "/" },
     { method: "HEAD", path: "/v1/grants/g/token" },

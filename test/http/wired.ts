@@ -41,6 +41,8 @@ export async function openWired(replace: (store: Store) => Partial<Store> = () =
     rateLimit: 0,
     trustedProxies: [],
     openMetrics: false,
+    isSecure: false,
+    rehearse: null,
     onFault: (error) => faults.push(error),
     onRequest: () => undefined,
     stopping: new AbortController().signal,

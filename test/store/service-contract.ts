@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { ApiKey } from "../../src/core/api-key.ts";
+import type { Session } from "../../src/core/session.ts";
 import type { Store } from "../../src/keeper/ports.ts";
 import { aGrant, anEvent, anIntegration, AT } from "./samples.ts";
 import type { StoreUnderTest } from "./store-contract.ts";
@@ -14,6 +15,17 @@ const KEY: ApiKey = {
   expiresAt: AT + 1,
   lastUsedAt: null,
   revokedAt: null,
+};
+const DAY = 24 * 60 * 60 * 1000;
+const SESSION: Session = {
+  id: "s1",
+  digest: "e1",
+  person: "ada",
+  role: "operator",
+  createdAt: AT,
+  expiresAt: AT + DAY,
+  lastUsedAt: AT,
+  endedAt: null,
 };
 const PAGE = { state: null, endsBefore: null, names: null, after: null, limit: 10 } as const;
 
@@ -50,6 +62,65 @@ export function serviceContract(name: string, makeStore: () => Promise<StoreUnde
       ]);
       const events = (await store.events({ limit: 100 })).map(({ type }) => type);
       expect(events.slice(1)).toEqual(["api_key_created", "api_key_revoked", "api_key_created"]);
+    });
+
+    test("a link is used by one, once, and in time", async () => {
+      const link = {
+        digest: "d1",
+        person: "ada",
+        role: "admin",
+        createdAt: AT,
+        expiresAt: AT + 10,
+        usedAt: null,
+      };
+      await store.addSignInLink({ ...link, role: "admin" }, anEvent({ type: "sign_in_link_made" }));
+      expect(await store.useSignInLink("d1", AT + 10)).toBeNull();
+      expect(await store.useSignInLink("unknown", AT)).toBeNull();
+      const used = await Promise.all(Array.from({ length: 5 }, () => store.useSignInLink("d1", AT + 9)));
+      expect(used.filter((one) => one !== null)).toEqual([{ ...link, usedAt: AT + 9 }]);
+      // What ended a month ago goes as the next comes.
+      const next = {
+        ...link,
+        role: "viewer",
+        digest: "d2",
+        createdAt: AT + 32 * DAY,
+        expiresAt: AT + 33 * DAY,
+      } as const;
+      await store.addSignInLink(next, anEvent({ type: "sign_in_link_made" }));
+      await expect(store.addSignInLink(next, anEvent())).rejects.toBeDefined();
+      await store.addSignInLink({ ...next, digest: "d1" }, anEvent({ type: "sign_in_link_made" }));
+    });
+
+    test("sessions are read as they were written, touched forwards only, and end once", async () => {
+      await store.addSession(SESSION, anEvent({ type: "signed_in" }));
+      expect(await store.session(SESSION.digest)).toEqual(SESSION);
+      expect(await store.session("unknown")).toBeNull();
+      for (const at of [AT + 5, AT + 3]) await store.touchSession(SESSION.id, at);
+      await store.endSession(SESSION.id, AT + 7, anEvent({ type: "signed_out" }));
+      await store.endSession(SESSION.id, AT + 8, anEvent({ type: "signed_out" }));
+      expect(await store.session(SESSION.digest)).toEqual({
+        ...SESSION,
+        lastUsedAt: AT + 5,
+        endedAt: AT + 7,
+      });
+      const events = (await store.events({ limit: 100 })).map(({ type }) => type);
+      expect(events.slice(1)).toEqual(["signed_in", "signed_out"]);
+      const late = { ...SESSION, id: "s2", digest: "e2", createdAt: AT + 40 * DAY };
+      await store.addSession({ ...late, expiresAt: AT + 41 * DAY }, anEvent({ type: "signed_in" }));
+      expect(await store.session(SESSION.digest)).toBeNull();
+    });
+
+    test("a page of events begins at either end", async () => {
+      for (let i = 0; i < 5; i++) await store.record(anEvent({ type: "refreshed" }));
+      const page = async (newestFirst: boolean, upTo: number) =>
+        (await store.eventPage({ after: 1, upTo, types: null, grants: null, limit: 3, newestFirst })).map(
+          ({ seq }) => seq,
+        );
+      const first = 2;
+      const last = await store.lastEvent();
+      expect(await page(false, last)).toEqual([first, first + 1, first + 2]);
+      expect(await page(true, last)).toEqual([last, last - 1, last - 2]);
+      expect(await page(true, last - 1)).toEqual([last - 1, last - 2, last - 3]);
     });
 
     test("the last use of a key never goes back", async () => {

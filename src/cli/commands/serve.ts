@@ -1,7 +1,6 @@
 import type { Command } from "commander";
 import { errorDocument } from "../../core/errors.ts";
 import type { Grant } from "../../core/grant.ts";
-import type { Emulator } from "../../emulator/index.ts";
 import { defaultProvider } from "../../providers/index.ts";
 import { type RunningService, serve } from "../../serve.ts";
 import { readServeConfig } from "../../serve-config.ts";
@@ -10,6 +9,8 @@ import { hanging, timeOfLine } from "../event-lines.ts";
 import { failpointFrom } from "../failpoint.ts";
 import { heldNotice } from "../held-notice.ts";
 import { printJson, tell } from "../io.ts";
+import { canRehearse, createRehearsal, REHEARSAL, type Rehearsal } from "../rehearsal-provider.ts";
+import { newSignInLink } from "../sign-in-link.ts";
 import { stopOnSignal } from "../stop-on-signal.ts";
 import { VERSION } from "../version.ts";
 
@@ -23,7 +24,7 @@ interface Options extends CommonOptions {
 export function defineServe(program: Command, session: Session): void {
   defineCommand(program, {
     usage: "serve",
-    summary: "run the service: HTTP API and refreshing",
+    summary: "run the service: console, HTTP API and refreshing",
     examples: ["grantkeeper serve", "grantkeeper serve --port 8800"],
     notes: [
       "Programs fetch tokens with an API key: grantkeeper api-key create NAME --scope tokens:read.",
@@ -44,17 +45,21 @@ async function run(session: Session, options: Options): Promise<void> {
   const config = await readServeConfig(io.env, options);
   const stop = stopOnSignal(io, "Stopping: waiting for requests and answers that are under way.");
   try {
+    const rehearsal = createRehearsal(io.env);
     const service = await serve({
       env: io.env,
       config,
       version: VERSION,
       failpoint: failpointFrom(io.env),
+      rehearse: canRehearse(config) ? () => rehearsal.register(service.url) : undefined,
       onHeld: heldNotice(io),
       onError: (error, grant) => tell(io, faultLine(error, grant)),
     });
-    if (options.json === true) printJson(io, { url: service.url });
+    const signInLink = await newSignInLink(io.env, service.url);
+    if (options.json === true) printJson(io, { url: service.url, sign_in_link: signInLink });
     tell(io, `Ready at ${service.url}. Stop with Ctrl-C.`);
-    const emulator = options.rehearsal === true ? await rehearse(session, service) : null;
+    tell(io, `The console, for you, once, within ten minutes:\n\n${signInLink}\n`);
+    if (options.rehearsal === true) await rehearse(session, service, rehearsal);
     const aborted = new Promise<null>((resolve) => {
       if (stop.signal.aborted) resolve(null);
       stop.signal.addEventListener("abort", () => resolve(null));
@@ -62,7 +67,7 @@ async function run(session: Session, options: Options): Promise<void> {
     process.on("SIGHUP", service.reopenLog);
     const failure = await Promise.race([aborted, service.ended]);
     await service.stop();
-    await emulator?.close();
+    await rehearsal.close();
     process.off("SIGHUP", service.reopenLog);
     if (failure !== null) throw failure;
     tell(io, "Stopped.");
@@ -72,15 +77,14 @@ async function run(session: Session, options: Options): Promise<void> {
 }
 
 /** The stand-in is up, and the person knows where to go. */
-async function rehearse({ io }: Session, service: RunningService): Promise<Emulator> {
-  const { REHEARSAL, startRehearsalProvider } = await import("../rehearsal-provider.ts");
+async function rehearse({ io }: Session, service: RunningService, rehearsal: Rehearsal): Promise<void> {
   try {
-    const { emulator, authorizationUrl } = await startRehearsalProvider(io.env, service.url);
+    const authorizationUrl = await rehearsal.begin(service.url);
     const lines = [
-      "",
       `A stand-in for ${defaultProvider.title} runs beside it: no account is needed, and nothing`,
       "leaves this machine.",
-      "1. Open this address, sign in and accept (within ten minutes):",
+      "1. Open the console and connect a grant, or open this address, sign in and accept",
+      "   (within ten minutes):",
       "",
       authorizationUrl,
       "",
@@ -92,7 +96,6 @@ async function rehearse({ io }: Session, service: RunningService): Promise<Emula
       "3. The real thing: grantkeeper integration add NAME, then grantkeeper connect NAME.",
     ];
     for (const line of lines) tell(io, line);
-    return emulator;
   } catch (error) {
     await service.stop();
     throw error;

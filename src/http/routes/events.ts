@@ -1,4 +1,5 @@
 import { z } from "@hono/zod-openapi";
+import { isForGrant } from "../../core/api-key.ts";
 import { EVENT_TYPES, eventDocument } from "../../core/events.ts";
 import { invalidRequest } from "../problem.ts";
 import { defineRoute, type Route } from "../route.ts";
@@ -24,22 +25,24 @@ export function eventRoutes({ streams }: Pick<Service, "streams">): readonly Rou
       type: words.optional().describe("only these types, with commas between"),
       grant: nameSchema.optional().describe("only those of this grant"),
       limit: countParameter(LARGEST_PAGE).optional(),
+      order: z.enum(["oldest", "newest"]).optional().describe("which come first; `oldest` where absent"),
+      before: countParameter(Number.MAX_SAFE_INTEGER).optional().describe("only events with a smaller id"),
     }),
     answer: pageOf(eventSchema),
-    handle: async ({ ports, key, query, headers }) => {
+    handle: async ({ ports, caller, query, headers }) => {
       const types = query.type ?? null;
       refuseUnknownTypes(types);
       // A key that is narrowed to grants learns of those, and of nothing else.
       const grants =
-        query.grant === undefined
-          ? key.grants
-          : [query.grant].filter((name) => key.grants === null || key.grants.includes(name));
+        query.grant === undefined ? caller.grants : [query.grant].filter((name) => isForGrant(caller, name));
       const after = query.after ?? 0;
       if (wantsStream(headers))
-        return streams.open(key, { after: resumeAt(headers) ?? after, types, grants });
+        return streams.open(caller, { after: resumeAt(headers) ?? after, types, grants });
       const limit = Math.max(1, query.limit ?? 100);
-      const upTo = await ports.store.settledEvent();
-      const events = await ports.store.eventPage({ after, upTo, types, grants, limit });
+      const newestFirst = query.order === "newest";
+      const settled = await ports.store.settledEvent();
+      const upTo = Math.min(settled, (query.before ?? Infinity) - 1);
+      const events = await ports.store.eventPage({ after, upTo, types, grants, limit, newestFirst });
       const last = events.at(-1);
       return {
         items: events.map(eventDocument),

@@ -2,7 +2,7 @@ import { z } from "@hono/zod-openapi";
 import { GrantkeeperError } from "../../core/errors.ts";
 import { type Grant, grantDocument, type GrantDocument } from "../../core/grant.ts";
 import { contextOf, findGrant, grantFacts } from "../../keeper/find.ts";
-import { remove, revealRefreshToken, revoke, suspend } from "../../keeper/manage.ts";
+import { refreshNow, remove, revealRefreshToken, revoke, suspend } from "../../keeper/manage.ts";
 import type { Ports } from "../../keeper/ports.ts";
 import { refreshRejected } from "../../keeper/rejected-token.ts";
 import { resume } from "../../keeper/resume.ts";
@@ -31,12 +31,12 @@ const list = defineRoute({
     limit: countParameter(LARGEST_PAGE).optional(),
   }),
   answer: pageOf(grantSchema),
-  handle: async ({ ports, key, query }) => {
+  handle: async ({ ports, caller, query }) => {
     const limit = Math.max(1, query.limit ?? 100);
     const grants = await ports.store.grantPage({
       state: query.state ?? null,
       endsBefore: query.expiring_before ?? null,
-      names: key.grants,
+      names: caller.grants,
       after: query.cursor === undefined ? null : nameOfCursor(query.cursor),
       limit: limit + 1,
     });
@@ -80,6 +80,17 @@ const replace = defineRoute({
     .optional(),
   answer: tokenSchema,
   handle: ({ ports, name, body }) => refreshRejected(ports, name, body?.if_fingerprint ?? null),
+});
+
+const renew = defineRoute({
+  method: "post",
+  path: "/v1/grants/{name}/refresh-now",
+  summary:
+    "Refreshes at once, because a person says so, whatever the schedule or a back-off says; no token is told",
+  scopes: ["grants:write"],
+  body: z.strictObject({}).optional(),
+  answer: grantSchema,
+  handle: async ({ ports, name }) => documentOf(ports, await refreshNow(ports, name)),
 });
 
 const end = defineRoute({
@@ -127,7 +138,7 @@ const reveal = defineRoute({
   handle: async ({ ports, name }) => ({ refresh_token: await revealRefreshToken(ports, name) }),
 });
 
-export const grantRoutes: readonly Route[] = [list, show, forget, replace, end, hold, release, reveal];
+export const grantRoutes: readonly Route[] = [list, show, forget, replace, renew, end, hold, release, reveal];
 
 /** A grant as the API shows it. */
 export async function documentOf(ports: Ports, grant: Grant): Promise<GrantDocument> {

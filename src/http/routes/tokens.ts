@@ -2,7 +2,7 @@ import { z } from "@hono/zod-openapi";
 import { DEFAULT_MIN_TTL, getToken } from "../../keeper/get-token.ts";
 import { defineRoute, type Route } from "../route.ts";
 import { countParameter, tokenSchema } from "../schemas.ts";
-import { actorOf, type Service } from "../service.ts";
+import type { Service } from "../service.ts";
 import { rememberConsumer } from "../token-route.ts";
 
 /** A century, in seconds: more is a mistake. */
@@ -20,10 +20,10 @@ export function tokenRoutes(service: Pick<Service, "tokens">): readonly Route[] 
       min_ttl: countParameter(LONGEST_TTL).optional().describe(`seconds; ${DEFAULT_MIN_TTL} where absent`),
     }),
     answer: tokenSchema,
-    handle: async ({ ports, key, name, query }) => {
+    handle: async ({ ports, caller, name, query }) => {
       const since = tokens.reading();
       return getToken(ports, name, query.min_ttl ?? DEFAULT_MIN_TTL, (grant, document) => {
-        rememberConsumer(tokens.put(grant, document, since), key, actorOf(key));
+        rememberConsumer(tokens.put(grant, document, since), caller, caller.actor);
       });
     },
   });

@@ -1,0 +1,48 @@
+import type { IncomingMessage } from "node:http";
+
+/** The field that every request of the console carries and no form or link of another site can. */
+export const CONSOLE_FIELD = "x-grantkeeper-console";
+
+/**
+ * The name of the session's cookie. Over TLS the prefix `__Host-` binds it to this very host and to TLS. On
+ * plain loopback, where browsers differ about `Secure`, it bears the port instead, since cookies do not tell
+ * ports apart.
+ */
+export function cookieName(host: string, isSecure: boolean): string {
+  if (isSecure) return "__Host-grantkeeper";
+  const port = /:(\d+)$/.exec(host)?.[1] ?? "80";
+  return `grantkeeper-${port}`;
+}
+
+/** `Set-Cookie` for a session; with an empty value, for its end. */
+export function sessionCookie(name: string, value: string, isSecure: boolean): string {
+  const life = value === "" ? "; Max-Age=0" : "";
+  return `${name}=${value}; Path=/; HttpOnly; SameSite=Strict${isSecure ? "; Secure" : ""}${life}`;
+}
+
+const VALUE = /^[A-Za-z0-9_-]{43}$/;
+
+/** The value of the session's cookie; null where there is none, or two of them. */
+export function readSessionCookie(request: IncomingMessage, isSecure: boolean): string | null {
+  const name = cookieName(request.headers.host ?? "", isSecure);
+  const pairs = (request.headers.cookie ?? "").split(/; */).map((pair) => pair.split("="));
+  const found = pairs.filter(([key]) => key === name).map(([, value = ""]) => value);
+  const [value] = found;
+  return found.length === 1 && value !== undefined && VALUE.test(value) ? value : null;
+}
+
+/**
+ * Whether a request with a cookie may count as its person's: a page of another site, or of another port of
+ * this machine, has the browser send the cookie along without being ours.
+ */
+export function isFromOurPages({ method = "", headers }: IncomingMessage): boolean {
+  const site = headers["sec-fetch-site"];
+  if (site !== undefined && site !== "same-origin" && site !== "none") return false;
+  if (method === "GET" || method === "HEAD") return true;
+  return headers.origin !== undefined && headers[CONSOLE_FIELD] !== undefined;
+}
+
+/** Whether a person did something, where a page may also load by itself what has changed. */
+export function isByPerson({ headers }: IncomingMessage): boolean {
+  return headers[CONSOLE_FIELD] === "person";
+}
