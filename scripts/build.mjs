@@ -18,6 +18,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { stripVTControlCharacters } from "node:util";
 import { rolldown } from "rolldown";
+import { buildConsole } from "./build-console.mjs";
 import { withLock } from "./lock.mjs";
 import { BUILD_STAMP, hashInputs } from "./plan.mjs";
 
@@ -45,6 +46,7 @@ export async function build(root) {
   rmSync(fresh, { recursive: true, force: true });
   const modules = [];
   for (const bundle of BUNDLES) modules.push(...(await write(root, fresh, bundle)));
+  modules.push(...(await buildConsole(root, join(fresh, "console"), refuseWarnings)));
   emitTypes(root, join(fresh, "types"));
   writeFileSync(join(fresh, "THIRD-PARTY-NOTICES.md"), notices(modules));
   // The package's own type is "module".
@@ -70,6 +72,14 @@ const withoutStartOfPrograms = {
   load: (id) => (id === NOTHING ? "module.exports = {};" : null),
 };
 
+/** What the sources are told about the build that they are in. */
+function definesFor(version) {
+  return {
+    __GRANTKEEPER_VERSION__: JSON.stringify(version),
+    __GRANTKEEPER_CONSOLE__: JSON.stringify("../console/"),
+  };
+}
+
 /** Writes one bundle, and tells the modules that went into it. */
 async function write(root, fresh, { input, directory, format, isWhole = false }) {
   const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
@@ -80,7 +90,7 @@ async function write(root, fresh, { input, directory, format, isWhole = false })
       EXTERNAL.some((pattern) => pattern.test(id)) && !isStartOfPrograms(id, importer),
     plugins: [withoutStartOfPrograms],
     platform: "node",
-    transform: { target: "node20.19", define: { __GRANTKEEPER_VERSION__: JSON.stringify(version) } },
+    transform: { target: "node20.19", define: definesFor(version) },
     onLog: isWhole ? refuseOtherWarnings : refuseWarnings,
   });
   try {

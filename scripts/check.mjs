@@ -10,6 +10,7 @@ import { commandOf, ROOT } from "./tools.mjs";
 const STEPS = [
   ["format", () => run(commandOf("oxfmt"), "--check")],
   ["types", () => run(commandOf("typescript", "tsc"), "-p", "tsconfig.json")],
+  ["console", () => run(commandOf("typescript", "tsc"), "-p", "console/tsconfig.json")],
   ["lint", () => run(commandOf("oxlint"), "--type-aware", "--deny-warnings")],
   ["unused", () => run(commandOf("knip"))],
   ["lock", async () => checkLock(ROOT)],

@@ -3,7 +3,7 @@
  * Contents decide, not dates: a clone, a checkout of another branch and an unpacked archive all set dates anew.
  */
 import { createHash } from "node:crypto";
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 const MINIMUM_NODE = [20, 19];
@@ -16,7 +16,9 @@ const INSTALL_STAMP = "node_modules/.grantkeeper-lock";
 /** Everything that a build depends on. The lock stands for the bundled dependencies. */
 const BUILD_INPUTS = [
   "src",
+  "console",
   "scripts/build.mjs",
+  "scripts/build-console.mjs",
   "package.json",
   LOCK_FILE,
   "tsconfig.json",
@@ -27,6 +29,7 @@ const BUILD_OUTPUTS = [
   "dist/emulator/index.js",
   "dist/client/index.js",
   "dist/server/server.js",
+  "dist/console/index.html",
 ];
 export const BUILD_STAMP = ".inputs";
 
@@ -101,7 +104,8 @@ export function hashInputs(root) {
 }
 
 function filesUnder(root, path) {
-  if (path !== "src") return existsSync(join(root, path)) ? [path] : [];
+  if (!existsSync(join(root, path))) return [];
+  if (!statSync(join(root, path)).isDirectory()) return [path];
   return readdirSync(join(root, path), { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath ?? entry.path, entry.name).slice(root.length + 1))

@@ -1,15 +1,10 @@
-import { existsSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { chromium, type Browser, type Page } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Emulator, RegisteredClient } from "../../src/emulator/index.ts";
 import { authorizationUrl, exchange, post, setUp } from "./support.ts";
-
-const executablePath = "/usr/bin/chromium";
-const isInstalled = existsSync(executablePath);
-if (!isInstalled)
-  process.stderr.write(`skipped: the pages need ${executablePath} (Debian package chromium)\n`);
+import { hasBrowser, launchBrowser } from "../browser/browser.ts";
 
 /** Set to keep a picture of each page. */
 const pictures = process.env["EMULATOR_PICTURES"];
@@ -21,21 +16,13 @@ const looks = [
   { width: 1280, colorScheme: "dark" },
 ] as const;
 
-describe.skipIf(!isInstalled)("in a browser", () => {
+describe.skipIf(!hasBrowser)("in a browser", () => {
   let browser: Browser;
   let receiver: Server;
   let redirectUri: string;
 
   beforeAll(async () => {
-    browser = await chromium.launch({
-      executablePath,
-      args: [
-        "--no-sandbox",
-        "--disable-quic",
-        "--disable-background-networking",
-        "--disable-component-update",
-      ],
-    });
+    browser = await launchBrowser();
     receiver = createServer((_, response) => {
       response.setHeader("content-type", "text/html");
       response.end("<!doctype html><html lang=en><title>Received</title><h1>Received</h1>");

@@ -9,7 +9,7 @@ import { faultsIn, readSources, RULES } from "./architecture.ts";
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
 test("the source tree keeps its rules", () => {
-  expect(faultsIn(readSources(ROOT, ["src", "test", "scripts"]))).toEqual([]);
+  expect(faultsIn(readSources(ROOT, ["src", "console", "test", "scripts"]))).toEqual([]);
 });
 
 /** For each rule, what it has to find and what it has to let pass. */
@@ -19,6 +19,22 @@ const TRIALS: readonly (readonly [
   bad: readonly string[],
   good: readonly string[],
 ])[] = [
+  [
+    "the console knows the API and the core, and no provider",
+    "console/src/pages/a.tsx",
+    ['import { b } from "../../../src/http/b.ts";', "// Webex does so"],
+    [
+      'import type { b } from "../../../src/http/b.ts";',
+      'import { b } from "../../../src/core/b.ts";',
+      'import { b } from "../parts/b.tsx";',
+    ],
+  ],
+  [
+    "the console makes no HTML of text, and keeps nothing in the browser but the language",
+    "console/src/pages/a.tsx",
+    ["element.innerHTML = text;", 'localStorage.setItem("token", token);'],
+    ["element.textContent = text;"],
+  ],
   [
     "floors",
     "src/core/a.ts",

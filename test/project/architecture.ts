@@ -102,13 +102,35 @@ export const RULES: readonly Rule[] = [
     faults: (path, text) => `${path}\n${text}`.match(/webex|idbroker|cisco/gi) ?? [],
   },
   {
+    name: "the console knows the API and the core, and no provider",
+    appliesTo: isConsole,
+    faults: (path, text) => [
+      ...importsOf(text)
+        .filter(({ specifier, typeOnly }) => {
+          const folder = folderOf(targetOf(path, specifier));
+          return folder !== null && folder !== "core" && !typeOnly;
+        })
+        .map(({ specifier }) => `imports ${specifier}`),
+      ...(text.match(/webex|idbroker|cisco/gi) ?? []),
+    ],
+  },
+  {
+    name: "the console makes no HTML of text, and keeps nothing in the browser but the language",
+    appliesTo: (path) => isConsole(path) && path !== "console/src/text/text.tsx",
+    faults: (_path, text) =>
+      matches(
+        text,
+        /dangerouslySetInnerHTML|innerHTML|outerHTML|insertAdjacentHTML|(?:local|session)Storage|indexedDB|document\.cookie/g,
+      ),
+  },
+  {
     name: "exports have names",
-    appliesTo: isSource,
+    appliesTo: (path) => isSource(path) || isConsole(path),
     faults: (_path, text) => matches(text, /\bexport\s+default\b|\bas default\b/g),
   },
   {
     name: "nothing is any",
-    appliesTo: isSource,
+    appliesTo: (path) => isSource(path) || isConsole(path),
     faults: (_path, text) => matches(text, /(?::|\bas|[<,|&])\s*any\b(?!\s*[:(=.])/g),
   },
   {
@@ -134,9 +156,13 @@ export function readSources(root: string, folders: readonly string[]): Sources {
   );
   return new Map(
     paths
-      .filter((path) => /\.(?:ts|mjs)$/.test(path))
+      .filter((path) => /\.(?:tsx?|mjs)$/.test(path))
       .map((path) => [path.split(sep).join("/"), readFileSync(join(root, path), "utf8")]),
   );
+}
+
+function isConsole(path: string): boolean {
+  return path.startsWith("console/");
 }
 
 function isSource(path: string): boolean {

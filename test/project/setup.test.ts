@@ -34,7 +34,7 @@ export async function build(root) {
   fs.appendFileSync(root + "/log", "build ");
   await new Promise((resolve) => setTimeout(resolve, 50));
   if (fs.existsSync(root + "/build-fails")) throw new Error("no such file");
-  for (const name of ["dist/cli/main.js", "dist/client/index.js", "dist/emulator/index.js", "dist/server/server.js"]) {
+  for (const name of ["dist/cli/main.js", "dist/client/index.js", "dist/emulator/index.js", "dist/server/server.js", "dist/console/index.html"]) {
     fs.mkdirSync(root + "/" + name.slice(0, name.lastIndexOf("/")), { recursive: true });
     fs.writeFileSync(root + "/" + name, "");
   }
@@ -70,6 +70,7 @@ describe("setup.mjs", () => {
   test.each([
     ["a source edited to the same length", () => put("src/deep/b.ts", "c"), "build"],
     ["a new source", () => put("src/c.ts", ""), "build"],
+    ["a new page of the console", () => put("console/src/page.tsx", ""), "build"],
     ["a removed source", () => rmSync(join(folder, "src/a.ts")), "build"],
     ["a changed manifest", () => put("package.json", '{"version":"2.0.0"}'), "build"],
     ["a removed output", () => rmSync(join(folder, "dist/cli/main.js")), "build"],
