@@ -3,18 +3,11 @@ import { durationOption } from "../duration.ts";
 import { GrantkeeperError, toGrantkeeperError } from "../../core/errors.ts";
 import type { Grant } from "../../core/grant.ts";
 import { parseName } from "../../core/names.ts";
-import {
-  abandonAuthorization,
-  beginAuthorization,
-  type BegunAuthorization,
-  completeAuthorization,
-} from "../../keeper/authorize.ts";
+import { abandonAuthorization, beginAuthorization } from "../../keeper/authorize.ts";
 import { connectByDevice, type DevicePrompt } from "../../keeper/device.ts";
 import { addIntegration } from "../../keeper/integrations.ts";
 import type { Ports } from "../../keeper/ports.ts";
-import type { Redirected } from "../../oauth/callback.ts";
 import { completeIntegration } from "../ask-integration.ts";
-import { openBrowser } from "../browser.ts";
 import { integrationFor } from "../choose-integration.ts";
 import {
   type CommonOptions,
@@ -26,8 +19,8 @@ import {
 } from "../command.ts";
 import { presentGrant, warnOfMissingScopes } from "../grant-result.ts";
 import { isInteractive, tell } from "../io.ts";
-import { type CaughtRedirect, isLoopbackRedirect, listenForRedirect } from "../loopback-listener.ts";
-import { askForRedirected } from "../paste-redirected.ts";
+import { throughBrowser, throughPaste } from "../consent-ways.ts";
+import { isLoopbackRedirect } from "../loopback-listener.ts";
 import { ask, requireTerminal } from "../prompt.ts";
 
 interface Options extends CommonOptions {
@@ -119,12 +112,12 @@ async function connect(
   const canListen = integration !== null && isLoopbackRedirect(integration.redirectUri);
   if (integration !== null && !canListen)
     requireTerminal(session.io, "authorization-url and exchange --redirected-url");
+  const since = await ports.store.lastEvent();
   const begun = await beginAuthorization(ports, name, integrationName);
   const deadline = AbortSignal.any([signal, AbortSignal.timeout(options.wait)]);
+  const way = { io: session.io, ports, name, begun, since, deadline, ...options };
   try {
-    return canListen
-      ? await throughBrowser(session, ports, name, begun, options, deadline)
-      : await throughPaste(session, ports, name, begun, options, deadline);
+    return canListen ? await throughBrowser(way) : await throughPaste(way);
   } catch (error) {
     const reason = toGrantkeeperError(error).code;
     await abandonAuthorization(ports, name, begun, reason);
@@ -154,93 +147,6 @@ async function connectWithDevice(
   } catch (error) {
     throw signal.aborted ? new GrantkeeperError("cancelled", "Stopped. Nothing was stored.") : error;
   }
-}
-
-async function throughBrowser(
-  session: Session,
-  ports: Ports,
-  name: string,
-  begun: BegunAuthorization,
-  options: Wanted,
-  deadline: AbortSignal,
-): Promise<Grant> {
-  const listener = await listenForRedirect(begun.redirectUri, begun.state);
-  const over = new AbortController();
-  try {
-    await showAddress(session, begun, options);
-    tell(session.io, `Waiting for the browser to come back to ${begun.redirectUri} …`);
-    const pasted = pasteBeside(session, begun.redirectUri, over.signal);
-    const caught = await orTimeout(Promise.race([listener.caught, pasted]), deadline, options.wait);
-    return await finish(ports, name, caught);
-  } finally {
-    over.abort();
-    listener.close();
-  }
-}
-
-/** Whoever browses on another machine ends at an address that only that machine has: it can be pasted here. */
-function pasteBeside({ io }: Session, redirectUri: string, over: AbortSignal): Promise<CaughtRedirect> {
-  if (!isInteractive(io)) return new Promise(() => undefined);
-  const invitation = "(If the browser is on another machine, paste the address it ends at here.)";
-  return askForRedirected(io, invitation, redirectUri, over).then(asCaught);
-}
-
-async function throughPaste(
-  session: Session,
-  ports: Ports,
-  name: string,
-  begun: BegunAuthorization,
-  options: Wanted,
-  deadline: AbortSignal,
-): Promise<Grant> {
-  await showAddress(session, begun, options);
-  tell(session.io, `After accepting, the browser ends at ${begun.redirectUri}?code=…`);
-  const invitation = "Paste that whole address here, whatever the page itself shows:";
-  const redirected = await orTimeout(
-    askForRedirected(session.io, invitation, begun.redirectUri, deadline),
-    deadline,
-    options.wait,
-  );
-  return finish(ports, name, asCaught(redirected));
-}
-
-function asCaught(redirected: Redirected): CaughtRedirect {
-  return { redirected, finish: () => Promise.resolve() };
-}
-
-async function finish(ports: Ports, name: string, caught: CaughtRedirect): Promise<Grant> {
-  try {
-    const grant = await completeAuthorization(ports, name, caught.redirected);
-    await caught.finish({ kind: "connected", grant: name });
-    return grant;
-  } catch (error) {
-    const { message, remedy = null } = toGrantkeeperError(error);
-    await caught.finish({ kind: "failed", message, remedy });
-    throw error;
-  }
-}
-
-async function showAddress(session: Session, begun: BegunAuthorization, options: Options): Promise<void> {
-  const { io } = session;
-  tell(io, "Open this address and sign in as the administrator who consents:");
-  tell(io, `\n${begun.authorizationUrl}\n`);
-  if (!options.browser) return;
-  if (await openBrowser(io, begun.authorizationUrl)) tell(io, "(It should be opening in your browser.)");
-}
-
-function orTimeout<T>(work: Promise<T>, deadline: AbortSignal, timeout: number): Promise<T> {
-  const late = new Promise<never>((_, reject) => {
-    const give = (): void => reject(timedOut(timeout));
-    if (deadline.aborted) give();
-    else deadline.addEventListener("abort", give, { once: true });
-  });
-  return Promise.race([work, late]);
-}
-
-function timedOut(timeout: number): GrantkeeperError {
-  return new GrantkeeperError("timed_out", `Nobody consented within ${Math.round(timeout / 1000)} seconds.`, {
-    remedy: "Run it again, with a longer --timeout where the person needs one. Nothing was stored.",
-  });
 }
 
 function warnOfOtherAccount(session: Session, before: Grant | null, grant: Grant): void {
