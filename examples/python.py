@@ -39,6 +39,9 @@ def keeper(path, body=None):
             sys.exit(f"{problem['code']}: {problem['detail']} {problem.get('remedy', '')}")
         except (ValueError, KeyError, TypeError):
             sys.exit(f"HTTP {refusal.code}: this is not Grantkeeper's API.")
+    except OSError as failure:
+        reason = getattr(failure, "reason", failure)
+        sys.exit(f"{KEEPER} cannot be reached ({reason}). Does grantkeeper serve run, and is the address right?")
 
 
 def call(address, token):
@@ -50,6 +53,8 @@ def call(address, token):
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as refusal:
         return refusal.code, refusal.read().decode()
+    except OSError as failure:
+        sys.exit(f"{address} cannot be reached ({getattr(failure, 'reason', failure)}).")
 
 
 grant, address = (sys.argv[1:] + ["meetings", "https://webexapis.com/v1/people/me"])[:2]

@@ -21,7 +21,9 @@ export function openRemote(env: Environment): Remote {
   return {
     token: async (name, minTtl) => documentFrom(await inOurWords(() => client.getToken(name, { minTtl }))),
     refresh: async (name, ifFingerprint) =>
-      documentFrom(await inOurWords(() => client.reportRejected(name, ifFingerprint))),
+      documentFrom(
+        await inOurWords(() => client.refresh(name, { ifFingerprint: ifFingerprint ?? undefined })),
+      ),
     grant: async (name) => (await inOurWords(() => client.status(name))) as GrantDocument,
     grants: async () => {
       const { grants } = (await inOurWords(() => client.status())) as { grants: readonly GrantDocument[] };

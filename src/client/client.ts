@@ -1,6 +1,10 @@
-import { createDiskCache, type DiskCache } from "./disk-cache.ts";
+import { createDiskCache } from "./disk-cache.ts";
 import { GrantkeeperClientError } from "./errors.ts";
-import { asRecord, type HeldToken, readToken, textOrNull, type Token } from "./token.ts";
+import { createFlights } from "./flights.ts";
+import { createHeldTokens, type HeldTokens, secondsLeft } from "./held-tokens.ts";
+import { openWire, refuseBrowsers } from "./open-wire.ts";
+import { allGrants, type GrantStatus, oneGrant } from "./status.ts";
+import { type HeldToken, readToken, type Token } from "./token.ts";
 import { ask, type Wire } from "./wire.ts";
 import { fetchWithToken } from "./with-token.ts";
 
@@ -19,10 +23,9 @@ export interface ClientOptions {
   readonly fetch?: typeof fetch | undefined;
 }
 
-export interface TokenOptions {
+export interface TokenOptions extends Abortable {
   /** Seconds of life that the token has left, at least; 300 where absent. */
   readonly minTtl?: number | undefined;
-  readonly signal?: AbortSignal | undefined;
 }
 
 /** A program's way to its tokens. */
@@ -30,22 +33,29 @@ export interface Client {
   /** A valid access token: the one in memory while it has life enough, else the service's. @throws {GrantkeeperClientError} */
   readonly getToken: (grant: string, options?: TokenOptions) => Promise<Token>;
   /** Another token for one that a resource server rejected. @throws {GrantkeeperClientError} */
-  readonly reportRejected: (
-    grant: string,
-    fingerprint: string | null,
-    options?: { readonly signal?: AbortSignal | undefined },
-  ) => Promise<Token>;
+  readonly reportRejected: (grant: string, fingerprint: string | null, options?: Abortable) => Promise<Token>;
   /** A `fetch` that adds the token, and tries once more with another one after a 401. */
   readonly withToken: (grant: string) => typeof fetch;
+  /**
+   * A refresh at the provider, whatever life the token has left: where `ifFingerprint` is not the current one's
+   * any more nothing is sent, and the current token comes. @throws {GrantkeeperClientError}
+   */
+  readonly refresh: (
+    grant: string,
+    options?: { readonly ifFingerprint?: string | undefined } & Abortable,
+  ) => Promise<Token>;
   /** A grant as the API shows it, or all that the key may see. @throws {GrantkeeperClientError} */
-  readonly status: (
-    grant?: string,
-    options?: { readonly signal?: AbortSignal | undefined },
-  ) => Promise<unknown>;
+  readonly status: {
+    (grant: string, options?: Abortable): Promise<GrantStatus>;
+    (grant?: undefined, options?: Abortable): Promise<{ readonly grants: readonly GrantStatus[] }>;
+  };
+}
+
+export interface Abortable {
+  readonly signal?: AbortSignal | undefined;
 }
 
 const DEFAULT_MIN_TTL = 300;
-const DEFAULT_TIMEOUT = 35_000;
 
 /**
  * Makes a client.
@@ -53,57 +63,44 @@ const DEFAULT_TIMEOUT = 35_000;
  */
 export function createClient(options: ClientOptions = {}): Client {
   refuseBrowsers();
-  const wire = wireOf(options);
-  const memory = new Map<string, HeldToken>();
-  const flights = new Map<string, Promise<HeldToken>>();
+  const wire = openWire(options);
   const { cache } = options;
   const disk = cache === undefined ? null : createDiskCache(cache.directory, wire.apiKey, wire.url.origin);
-
-  const kept = { memory, disk };
-  const keep = async (grant: string, held: HeldToken): Promise<HeldToken> => {
-    if (held.token.grant !== grant)
-      throw new GrantkeeperClientError("bad_answer", "The service answered with another grant's token.");
-    const before = memory.get(grant);
-    // Of two answers under way the one that comes last may be the older.
-    if (before !== undefined && before.token.generation > held.token.generation) return before;
-    memory.set(grant, held);
-    await disk?.write(grant, held);
-    return held;
-  };
+  const tokens = createHeldTokens(disk);
+  const flights = createFlights();
 
   const getToken: Client["getToken"] = async (grant, { minTtl = DEFAULT_MIN_TTL, signal } = {}) => {
     signal?.throwIfAborted();
-    const held = memory.get(grant);
-    if (held !== undefined && left(held) >= minTtl) return held.token;
-    const flight = `${grant} ${minTtl}`;
-    let asked = flights.get(flight);
-    if (asked === undefined) {
-      asked = fetchToken(wire, grant, minTtl)
-        .then((fresh) => keep(grant, fresh))
-        .catch((error: unknown) => whatIsLeft(error, grant, kept))
-        .finally(() => flights.delete(flight));
-      flights.set(flight, asked);
-    }
+    const held = tokens.get(grant);
+    if (held !== null && secondsLeft(held) >= minTtl) return held.token;
+    const asked = flights.share(grant, minTtl, async () => {
+      try {
+        return await fetchToken(wire, tokens, grant, minTtl);
+      } catch (error) {
+        return whatIsLeft(error, grant, tokens);
+      }
+    });
     return (await unlessAborted(asked, signal)).token;
   };
 
-  const reportRejected: Client["reportRejected"] = async (grant, fingerprint, { signal } = {}) => {
-    const startedAt = performance.now();
-    const body = fingerprint === null ? {} : { if_fingerprint: fingerprint };
+  const refresh: Client["refresh"] = async (grant, { ifFingerprint, signal } = {}) => {
     try {
-      const answer = await ask(wire, `${pathOf(grant)}/refresh`, { method: "POST", body, signal });
-      return (await keep(grant, readToken(answer, startedAt))).token;
+      return (await refreshToken(wire, tokens, grant, ifFingerprint ?? null, signal)).token;
     } catch (error) {
-      const isRefused = error instanceof GrantkeeperClientError && error.isRefusal;
-      // A token that was rejected is not served again, whatever became of the report.
-      const isRejected = fingerprint !== null && memory.get(grant)?.token.fingerprint === fingerprint;
-      if (isRefused || isRejected) await forget(grant, kept);
+      if (error instanceof GrantkeeperClientError && error.isRefusal) await tokens.forget(grant);
       throw error;
     }
   };
 
+  const reportRejected: Client["reportRejected"] = async (grant, fingerprint, { signal } = {}) => {
+    // Whatever becomes of the report.
+    if (fingerprint !== null) await tokens.reject(grant, fingerprint);
+    return refresh(grant, { ...(fingerprint !== null && { ifFingerprint: fingerprint }), signal });
+  };
+
   return {
     getToken,
+    refresh,
     reportRejected,
     withToken: (grant) =>
       fetchWithToken({
@@ -111,14 +108,37 @@ export function createClient(options: ClientOptions = {}): Client {
         replace: (fingerprint, signal) => reportRejected(grant, fingerprint, { signal }),
         fetch: wire.fetch,
       }),
-    status: async (grant, { signal } = {}) =>
-      grant === undefined ? allGrants(wire, signal) : ask(wire, pathOf(grant), { signal }),
+    // What a name asks for, and none, are told apart by the overloads alone.
+    status: ((grant?: string, { signal }: Abortable = {}) =>
+      grant === undefined
+        ? allGrants(wire, signal)
+        : oneGrant(wire, pathOf(grant), signal)) as Client["status"],
   };
 }
 
-async function fetchToken(wire: Wire, grant: string, minTtl: number): Promise<HeldToken> {
+async function fetchToken(wire: Wire, tokens: HeldTokens, grant: string, minTtl: number): Promise<HeldToken> {
   const startedAt = performance.now();
-  return readToken(await ask(wire, `${pathOf(grant)}/token?min_ttl=${Math.ceil(minTtl)}`), startedAt);
+  const path = `${pathOf(grant)}/token?min_ttl=${Math.ceil(minTtl)}`;
+  const held = await tokens.keep(grant, readToken(await ask(wire, path), startedAt));
+  if (!tokens.isRejected(grant, held)) return held;
+  // The service does not know that it was rejected: the report of it failed.
+  return refreshToken(wire, tokens, grant, held.token.fingerprint);
+}
+
+/** What the service answers to this counts, also where it is the token that was rejected. */
+async function refreshToken(
+  wire: Wire,
+  tokens: HeldTokens,
+  grant: string,
+  fingerprint: string | null,
+  signal?: AbortSignal,
+): Promise<HeldToken> {
+  const startedAt = performance.now();
+  const body = fingerprint === null ? {} : { if_fingerprint: fingerprint };
+  const answer = await ask(wire, `${pathOf(grant)}/refresh`, { method: "POST", body, signal });
+  const held = readToken(answer, startedAt);
+  tokens.accept(grant, held);
+  return tokens.keep(grant, held);
 }
 
 /** A name that could lead elsewhere is no name of a grant, and is not sent. */
@@ -129,48 +149,15 @@ function pathOf(grant: string): string {
   });
 }
 
-interface Kept {
-  readonly memory: Map<string, HeldToken>;
-  readonly disk: DiskCache | null;
-}
-
-async function forget(grant: string, { memory, disk }: Kept): Promise<void> {
-  memory.delete(grant);
-  await disk?.remove(grant);
-}
-
 /** While the service is away, or has too much to do, a token that lives is served, and says so. */
-async function whatIsLeft(error: unknown, grant: string, kept: Kept): Promise<HeldToken> {
+async function whatIsLeft(error: unknown, grant: string, tokens: HeldTokens): Promise<HeldToken> {
   if (!(error instanceof GrantkeeperClientError)) throw error;
-  if (error.isRefusal) await forget(grant, kept);
+  if (error.isRefusal) await tokens.forget(grant);
   if (!error.isOutage && error.status !== 429) throw error;
-  const { memory, disk } = kept;
-  const held = memory.get(grant) ?? (await disk?.read(grant)) ?? null;
-  if (held === null || left(held) <= 0) throw error;
-  if (!memory.has(grant)) memory.set(grant, held);
+  const held = await tokens.living(grant);
+  if (held === null) throw error;
   const warning = `${error.message} Meanwhile a token is served that was fetched before.`;
   return { ...held, token: { ...held.token, warning } };
-}
-
-/** Seconds. */
-function left({ endsAt }: HeldToken): number {
-  return (endsAt - performance.now()) / 1000;
-}
-
-async function allGrants(wire: Wire, signal: AbortSignal | undefined): Promise<unknown> {
-  const grants: unknown[] = [];
-  for (let cursor: string | null = ""; cursor !== null;) {
-    const more: string = cursor === "" ? "" : `&cursor=${encodeURIComponent(cursor)}`;
-    const page = asRecord(await ask(wire, `v1/grants?limit=500${more}`, { signal }));
-    if (!Array.isArray(page["items"]))
-      throw new GrantkeeperClientError("bad_answer", "The service's answer is not a list of grants.");
-    grants.push(...(page["items"] as unknown[]));
-    const next = textOrNull(page["next_cursor"]);
-    if (next !== null && next === cursor)
-      throw new GrantkeeperClientError("bad_answer", "The service's list of grants does not end.");
-    cursor = next;
-  }
-  return { grants };
 }
 
 /** One who gives up does not end what others wait for. */
@@ -181,33 +168,4 @@ function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Pr
     signal.addEventListener("abort", end, { once: true });
     work.then(resolve, reject).finally(() => signal.removeEventListener("abort", end));
   });
-}
-
-function wireOf(options: ClientOptions): Wire {
-  const env = (globalThis as { process?: { env?: Record<string, string | undefined> } }).process?.env ?? {};
-  const address = options.url ?? env["GRANTKEEPER_URL"] ?? "";
-  const apiKey = options.apiKey ?? env["GRANTKEEPER_API_KEY"] ?? "";
-  if (!URL.canParse(address)) throw new TypeError("Give the service's address: url, or GRANTKEEPER_URL.");
-  if (!/^gk_[\w]{10,100}$/.test(apiKey))
-    throw new TypeError("Give an API key, gk_…: apiKey, or GRANTKEEPER_API_KEY.");
-  const url = new URL(address);
-  const isLocal = ["127.0.0.1", "[::1]", "localhost"].includes(url.hostname);
-  const isPlain = url.protocol === "http:" && !isLocal && options.allowInsecure !== true;
-  if (isPlain || !/^https?:$/.test(url.protocol))
-    throw new TypeError(`${url.origin} is not reached by https: the key would pass in plain text.`);
-  // A proxy may have the service under a path.
-  if (!url.pathname.endsWith("/")) url.pathname += "/";
-  return {
-    url,
-    apiKey,
-    timeout: options.timeout ?? DEFAULT_TIMEOUT,
-    fetch: options.fetch ?? globalThis.fetch,
-  };
-}
-
-function refuseBrowsers(): void {
-  if ("window" in globalThis && "document" in globalThis)
-    throw new TypeError(
-      "An API key does not belong in a browser, where everybody who sees the page can read it.",
-    );
 }

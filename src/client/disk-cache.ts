@@ -1,5 +1,5 @@
 import { Buffer } from "node:buffer";
-import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { webcrypto } from "node:crypto";
 import { asRecord, type HeldToken, readToken } from "./token.ts";
@@ -16,7 +16,7 @@ export interface DiskCache {
 const NONCE = 12;
 
 /**
- * Files of 0600 in a directory of 0700, each sealed with AES-256-GCM under a key made of the API key, bound to
+ * Files of 0600 in a directory that is made 0700 where it is not there, each sealed with AES-256-GCM under a key made of the API key, bound to
  * the service's address and the grant; their names tell neither. Whoever has the API key can have the token
  * anyway; whoever has only the disk can have nothing.
  */
@@ -25,16 +25,29 @@ export function createDiskCache(directory: string, apiKey: string, origin: strin
   const fileOf = async (grant: string): Promise<string> =>
     join(directory, `${hex(await digest(`${origin}\n${grant}\n${apiKey}`)).slice(0, 32)}.token`);
   const bound = (grant: string): Uint8Array<ArrayBuffer> => bytes(`grantkeeper token 1\n${origin}\n${grant}`);
+  const open = async (file: string, grant: string): Promise<unknown> => {
+    const sealed = new Uint8Array(await readFile(file));
+    const opened = await crypto.subtle.decrypt(
+      { name: "AES-GCM", iv: sealed.subarray(0, NONCE), additionalData: bound(grant) },
+      await key,
+      sealed.subarray(NONCE),
+    );
+    return JSON.parse(new TextDecoder().decode(opened));
+  };
+  /** Another process may have put a newer one there. */
+  const generationIn = async (file: string, grant: string): Promise<number> => {
+    try {
+      const { generation } = asRecord(await open(file, grant));
+      return typeof generation === "number" ? generation : 0;
+    } catch {
+      return 0;
+    }
+  };
+  let swept: Promise<void> | undefined;
   return {
     read: async (grant) => {
       try {
-        const sealed = new Uint8Array(await readFile(await fileOf(grant)));
-        const opened = await crypto.subtle.decrypt(
-          { name: "AES-GCM", iv: sealed.subarray(0, NONCE), additionalData: bound(grant) },
-          await key,
-          sealed.subarray(NONCE),
-        );
-        return fromFile(JSON.parse(new TextDecoder().decode(opened)));
+        return fromFile(await open(await fileOf(grant), grant));
       } catch {
         return null;
       }
@@ -45,8 +58,11 @@ export function createDiskCache(directory: string, apiKey: string, origin: strin
         const text = bytes(JSON.stringify(toFile(held)));
         const algorithm = { name: "AES-GCM", iv, additionalData: bound(grant) };
         const sealed = new Uint8Array(await crypto.subtle.encrypt(algorithm, await key, text));
-        await mkdir(directory, { recursive: true, mode: 0o700 });
         const file = await fileOf(grant);
+        if ((await generationIn(file, grant)) > held.token.generation) return;
+        await mkdir(directory, { recursive: true, mode: 0o700 });
+        swept ??= sweep(directory);
+        await swept;
         const fresh = `${file}.${hex(crypto.getRandomValues(new Uint8Array(6)))}`;
         await writeFile(fresh, Buffer.concat([iv, sealed]), { mode: 0o600, flag: "wx" });
         await rename(fresh, file);
@@ -62,6 +78,21 @@ export function createDiskCache(directory: string, apiKey: string, origin: strin
       }
     },
   };
+}
+
+/** Files that a process was writing when it ended; they are sealed, and of no use. */
+const UNFINISHED = /^[0-9a-f]{32}\.token\.[0-9a-f]{12}$/;
+const WRITTEN_WITHIN = 60_000;
+
+async function sweep(directory: string): Promise<void> {
+  for (const name of await readdir(directory)) {
+    if (!UNFINISHED.test(name)) continue;
+    const file = join(directory, name);
+    // oxlint-disable-next-line no-await-in-loop -- few, if any
+    const { mtimeMs } = await stat(file);
+    // oxlint-disable-next-line no-await-in-loop -- as above
+    if (Date.now() - mtimeMs > WRITTEN_WITHIN) await rm(file, { force: true });
+  }
 }
 
 /** Across a restart there is only the wall clock: the time of writing tells when it was set back. */

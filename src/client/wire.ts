@@ -40,9 +40,8 @@ export async function ask(wire: Wire, path: string, asked: Asked = {}): Promise<
       },
       ...(body !== undefined && { body: JSON.stringify(body) }),
     });
-    const document = parse(await readText(answer), answer);
-    if (answer.ok) return document;
-    throw refusal(answer, document);
+    if (!answer.ok) throw await refusalOf(answer, ends);
+    return parse(await readText(answer), answer);
   } catch (error) {
     if (error instanceof GrantkeeperClientError) throw error;
     signal?.throwIfAborted();
@@ -60,6 +59,18 @@ export async function ask(wire: Wire, path: string, asked: Asked = {}): Promise<
       },
     );
   }
+}
+
+/** A refusal is one by its status, also where what it says is cut off or too long. */
+async function refusalOf(answer: Response, ends: AbortSignal): Promise<GrantkeeperClientError> {
+  let text: string;
+  try {
+    text = await readText(answer);
+  } catch (error) {
+    if (ends.aborted) throw error;
+    return refusal(answer, {});
+  }
+  return refusal(answer, parse(text, answer));
 }
 
 async function readText(answer: Response): Promise<string> {

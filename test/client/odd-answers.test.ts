@@ -1,7 +1,18 @@
 /** The SDK before a server that answers as no service of ours does, and before resource servers that lead away. */
 import { spawn, spawnSync } from "node:child_process";
+import {
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
@@ -84,6 +95,7 @@ const REFUSALS: [string, [number, unknown, string?]][] = [
   ["403 without a code", [403, { detail: "no" }]],
   ["404", [404, { code: "not_found", detail: "none" }]],
   ["409", [409, { code: "suspended", detail: "held" }]],
+  ["a 403 of more than a megabyte", [403, `"${"x".repeat(1_100_000)}"`]],
 ];
 
 test.each(REFUSALS)("%s is a refusal: nothing that was kept is served, now or later", async (_, bad) => {
@@ -106,6 +118,109 @@ test("a rejected token is not served again, whatever becomes of the report", asy
     code: "provider_unreachable",
   });
   await expect(client.getToken("g")).rejects.toMatchObject({ status: 503 });
+});
+
+test("a 404 whose body breaks off is a refusal all the same, and a broken 200 is not", async () => {
+  let status = 200;
+  let isWhole = true;
+  const url = await serverOf((_, response) => {
+    const text = JSON.stringify(tokenOf(1));
+    response.writeHead(status, { "content-type": "application/json", "content-length": text.length });
+    if (isWhole) response.end(text);
+    else response.write(text.slice(0, 5), () => response.destroy());
+  });
+  const client = createClient({ url, apiKey: KEY });
+  await client.getToken("g");
+  isWhole = false;
+  expect((await again(client)).warning).toContain("Meanwhile");
+  status = 404;
+  await expect(again(client)).rejects.toMatchObject({ status: 404 });
+  status = 503;
+  await expect(client.getToken("g")).rejects.toMatchObject({ status: 503 });
+});
+
+test("a rejected token that was under way, or lies on disk, is served no more", async () => {
+  const directory = mkdtempSync(join(tmpdir(), "grantkeeper-sdk-"));
+  closing.push(() => rmSync(directory, { recursive: true, force: true }));
+  let answer: (() => void) | null = null;
+  let isAway = false;
+  const url = await serverOf((request, response) => {
+    const send = (status: number, body: object): void =>
+      void response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
+    if (isAway || request.method === "POST")
+      return send(503, { code: "provider_unreachable", detail: "away" });
+    if (request.url?.endsWith("min_ttl=1000") === true) answer = () => send(200, tokenOf(1));
+    else send(200, tokenOf(1));
+  });
+  const options = { url, apiKey: KEY, cache: { directory } };
+  const client = createClient(options);
+  const { fingerprint } = await client.getToken("g");
+  expect(readdirSync(directory)).toHaveLength(1);
+  const late = again(client);
+  await expect.poll(() => answer !== null).toBe(true);
+  await expect(client.reportRejected("g", fingerprint)).rejects.toMatchObject({ status: 503 });
+  expect(readdirSync(directory)).toEqual([]);
+  // What is under way brings it once more: the service is told once more, and it is not kept.
+  (answer as (() => void) | null)?.();
+  await expect(late).rejects.toMatchObject({ status: 503 });
+  expect(readdirSync(directory)).toEqual([]);
+  isAway = true;
+  await expect(client.getToken("g")).rejects.toMatchObject({ status: 503 });
+  await expect(createClient(options).getToken("g")).rejects.toMatchObject({ status: 503 });
+});
+
+test("a token that the service stands by is served, though it was rejected before", async () => {
+  const { client, asked } = await keeperThat([200, tokenOf(1)]);
+  const { fingerprint } = await client.getToken("g");
+  expect((await client.reportRejected("g", fingerprint)).accessToken).toBe("token-1");
+  expect((await client.getToken("g")).accessToken).toBe("token-1");
+  expect(asked).toHaveLength(2);
+  expect((await client.refresh("g")).generation).toBe(1);
+  expect(asked.at(-1)).toBe("POST /v1/grants/g/refresh");
+});
+
+test("whoever wants less life waits for whoever wants more; not the other way round", async () => {
+  const answers: (() => void)[] = [];
+  const asked: string[] = [];
+  const url = await serverOf((request, response) => {
+    asked.push(String(request.url?.split("=")[1]));
+    answers.push(
+      () =>
+        void response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(tokenOf(1))),
+    );
+  });
+  const client = createClient({ url, apiKey: KEY });
+  const all = [500, 100, 900, 300].map((minTtl) => client.getToken("g", { minTtl }));
+  await expect.poll(() => answers.length).toBe(2);
+  for (const answer of answers) answer();
+  await Promise.all(all);
+  expect(asked.toSorted()).toEqual(["500", "900"]);
+});
+
+test("on disk the newer generation stays, unfinished files go, and a folder that was there keeps its mode", async () => {
+  const directory = mkdtempSync(join(tmpdir(), "grantkeeper-sdk-"));
+  closing.push(() => rmSync(directory, { recursive: true, force: true }));
+  chmodSync(directory, 0o755);
+  const unfinished = join(directory, `${"a".repeat(32)}.token.${"b".repeat(12)}`);
+  const fresh = join(directory, `${"a".repeat(32)}.token.${"c".repeat(12)}`);
+  for (const file of [unfinished, fresh, join(directory, "another's.txt")]) writeFileSync(file, "x");
+  utimesSync(unfinished, new Date(0), new Date(0));
+  const cache = { directory };
+  const newer = await keeperThat([200, tokenOf(2)], [500, ""]);
+  await createClient({ url: newer.url, apiKey: KEY, cache }).getToken("g");
+  expect([existsSync(unfinished), existsSync(fresh), readdirSync(directory).length]).toEqual([
+    false,
+    true,
+    3,
+  ]);
+  expect(statSync(directory).mode & 0o777).toBe(0o755);
+  // Another process got the older answer late.
+  const headers = { "content-type": "application/json" };
+  const options = { url: newer.url, apiKey: KEY, cache };
+  const late = async (): Promise<Response> => new Response(JSON.stringify(tokenOf(1)), { headers });
+  expect((await createClient({ ...options, fetch: late }).getToken("g")).generation).toBe(1);
+  const away = (): Promise<Response> => Promise.reject(new TypeError("away"));
+  expect((await createClient({ ...options, fetch: away }).getToken("g")).generation).toBe(2);
 });
 
 test("an older answer that comes late does not take the place of a newer one", async () => {
@@ -141,6 +256,12 @@ test("one who gives up does not end what others wait for; a list that does not e
   expect((await other).accessToken).toBe("token-1");
   const endless = await keeperThat([200, { items: [], next_cursor: "x" }]);
   await expect(endless.client.status()).rejects.toMatchObject({ code: "bad_answer" });
+  const round = await keeperThat(
+    [200, { items: [], next_cursor: "x" }],
+    [200, { items: [], next_cursor: "y" }],
+    [200, { items: [], next_cursor: "x" }],
+  );
+  await expect(round.client.status()).rejects.toMatchObject({ code: "bad_answer" });
 });
 
 describe("withToken", () => {

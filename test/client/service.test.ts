@@ -7,8 +7,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { inspect, promisify } from "node:util";
-import { afterEach, describe, expect, test } from "vitest";
-import { createClient, GrantkeeperClientError } from "../../src/client/index.ts";
+import type { z } from "zod";
+import { afterEach, describe, expect, expectTypeOf, test } from "vitest";
+import { createClient, GrantkeeperClientError, type GrantStatus } from "../../src/client/index.ts";
+import type { grantSchema } from "../../src/http/schemas.ts";
 import { openScene } from "../http/scene.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
@@ -175,6 +177,31 @@ describe("against the service", () => {
   });
 });
 
+test("what is built imports nothing but Node's own modules", () => {
+  const folder = join(ROOT, "dist/client");
+  const imported = readdirSync(folder)
+    .filter((name) => name.endsWith(".js"))
+    .flatMap((name) => [
+      ...readFileSync(join(folder, name), "utf8").matchAll(/\b(?:from|import)\s*\(?["']([^"']+)["']/g),
+    ])
+    .map(([, specifier = ""]) => specifier);
+  expect(imported.length).toBeGreaterThan(2);
+  expect(
+    imported.filter((specifier) => !specifier.startsWith("node:") && !specifier.startsWith("./")),
+  ).toEqual([]);
+});
+
+test("a grant is what the service's own schema says", async () => {
+  const scene = await openScene();
+  await scene.grant("meetings");
+  const client = createClient({ url: scene.url, apiKey: await scene.key(["grants:read"]) });
+  const grant = await client.status("meetings");
+  expect(grant).toEqual((await scene.ask("GET /v1/grants/meetings")).body);
+  expect((await client.status()).grants.map(({ name }) => name)).toEqual(["meetings"]);
+  // The types of both agree: what the service answers is what the SDK promises.
+  expectTypeOf<z.infer<typeof grantSchema>>().toExtend<GrantStatus>();
+});
+
 describe("examples", () => {
   const runs: [file: string, program: string][] = [
     ["node.mjs", process.execPath],
@@ -201,5 +228,33 @@ describe("examples", () => {
       });
       await expect(refused).rejects.toMatchObject({ stderr: expect.stringMatching(/forbidden/) });
     });
+
+    test.skipIf(!isThere)(
+      `${file} reports a rejected token once, and says it when nobody answers`,
+      async () => {
+        const scene = await openScene();
+        const tokens = await scene.grant("meetings");
+        const server = await resourceServer(() => "the next one, whatever it is");
+        const seen = (): string[] => server.seen;
+        const env = {
+          PATH: process.env["PATH"] ?? "",
+          GRANTKEEPER_URL: scene.url,
+          GRANTKEEPER_API_KEY: await scene.key(["tokens:read"], ["meetings"]),
+        };
+        const words = [join(ROOT, "examples", file), "meetings", server.url];
+        const { stdout } = await promisify(execFile)(program, words, { env });
+        expect(stdout).toContain("401");
+        expect(seen()).toHaveLength(2);
+        expect(seen()[0]).toContain(tokens.access_token);
+        expect(seen()[1]).not.toContain(tokens.access_token);
+        const nobody = { ...env, GRANTKEEPER_URL: "http://127.0.0.1:1" };
+        const failed: unknown = await promisify(execFile)(program, words, { env: nobody }).catch(
+          (error: unknown) => error,
+        );
+        const { stderr } = failed as { stderr: string };
+        expect(stderr).toMatch(/connect|reach|refused/i);
+        expect(stderr).not.toMatch(/Traceback|at .*\.mjs:\d+/);
+      },
+    );
   }
 });
