@@ -3,6 +3,7 @@ import { type Environment, readSettings, type Settings } from "./config.ts";
 import { GrantkeeperError } from "./core/errors.ts";
 import { checkCertificate } from "./http/certificate.ts";
 import { isLoopback, isNetwork } from "./http/client-address.ts";
+import type { OpenIdSignIn } from "./http/openid-routes.ts";
 import { SETTINGS, type SettingName } from "./settings.ts";
 
 /** Where and how the service listens. */
@@ -16,6 +17,8 @@ export interface ServeConfig {
   readonly tls: { readonly cert: string; readonly key: string } | null;
   readonly rateLimit: number;
   readonly openMetrics: boolean;
+  /** Null: people sign in by links alone. */
+  readonly openId: OpenIdSignIn | null;
   /** A file, or `stderr`; null: none. */
   readonly accessLog: string | null;
 }
@@ -48,8 +51,48 @@ export async function readServeConfig(env: Environment, over: ServeOverrides = {
     tls,
     rateLimit: whole("rate_limit", setting("rate_limit") ?? SETTINGS.rate_limit.fallback, 1_000_000),
     accessLog: setting("access_log") === "stderr" ? "stderr" : path("access_log"),
+    openId: readOpenId(settings),
     openMetrics: yesOrNo("open_metrics", setting("open_metrics") ?? SETTINGS.open_metrics.fallback),
   };
+}
+
+function readOpenId({ setting, path }: Settings): OpenIdSignIn | null {
+  const [issuer, clientId, file] = [
+    setting("openid_issuer"),
+    setting("openid_client_id"),
+    path("openid_client_secret_file"),
+  ];
+  if (issuer === null && clientId === null) return null;
+  if (issuer === null || clientId === null)
+    throw invalid("openid_issuer and openid_client_id are only good together.", "Set both, or neither.");
+  const roles = {
+    viewer: listOf(setting("openid_viewers")),
+    operator: listOf(setting("openid_operators")),
+    admin: listOf(setting("openid_admins")),
+  };
+  if (Object.values(roles).every((values) => values.length === 0))
+    throw invalid(
+      "Nobody could sign in by OpenID Connect: no value of a claim gives a role.",
+      `Set ${SETTINGS.openid_admins.env}, ${SETTINGS.openid_operators.env} or ${SETTINGS.openid_viewers.env}.`,
+    );
+  return {
+    issuer: issuerUrl(issuer),
+    clientId,
+    clientSecret: file === null ? null : read("openid_client_secret_file", file).trim(),
+    roleClaim: setting("openid_role_claim") ?? SETTINGS.openid_role_claim.fallback,
+    roles,
+  };
+}
+
+/** As it stands in the provider's discovery document: by TLS, or on this machine. */
+function issuerUrl(value: string): URL {
+  const url = URL.canParse(value) ? new URL(value) : null;
+  const isReached = url?.protocol === "https:" || (url?.protocol === "http:" && isLoopback(url.hostname));
+  if (url !== null && isReached && url.search === "" && url.hash === "") return url;
+  throw invalid(
+    `${nameOf("openid_issuer")} is not the address of an OpenID provider.`,
+    "Give it as in https://login.example.com/realms/staff.",
+  );
 }
 
 function readTls({ path }: Settings): ServeConfig["tls"] {

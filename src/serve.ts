@@ -13,6 +13,7 @@ import { answerMetrics, METRICS_PATH } from "./http/metrics-route.ts";
 import { watchRequest } from "./http/watch-request.ts";
 import { routesOf } from "./http/routes/index.ts";
 import { type RunningServer, startServer } from "./http/server.ts";
+import { addOpenId } from "./http/openid-routes.ts";
 import { createService, type Rehearse, type Service } from "./http/service.ts";
 import { addSignIn } from "./http/sign-in.ts";
 import { answerFromMemory } from "./http/token-route.ts";
@@ -133,6 +134,7 @@ interface State {
 function listen(service: Service, config: ServeConfig, state: State): Promise<RunningServer> {
   const app = createApp(service, routesOf(service), (open) => {
     addSignIn(open, service);
+    addOpenId(open, service);
     addConsole(open, CONSOLE_PLACE);
     open.get(CALLBACK_PATH, (c) => answerCallback(service, c));
     open.get(METRICS_PATH, (c) => answerMetrics(service, c));

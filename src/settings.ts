@@ -73,6 +73,38 @@ export const SETTINGS = {
     env: "GRANTKEEPER_ACCESS_LOG",
     meaning: "a file for one JSON line a request, or `stderr`; none where absent; opened anew at SIGHUP",
   },
+  openid_issuer: {
+    env: "GRANTKEEPER_OPENID_ISSUER",
+    meaning: "the OpenID provider that people sign in to the console at; by links alone where absent",
+  },
+  openid_client_id: {
+    env: "GRANTKEEPER_OPENID_CLIENT_ID",
+    meaning: "the client id of the console there",
+  },
+  openid_client_secret_file: {
+    env: "GRANTKEEPER_OPENID_CLIENT_SECRET_FILE",
+    meaning: "a file with the client secret of the console there; absent for a public client",
+  },
+  openid_role_claim: {
+    env: "GRANTKEEPER_OPENID_ROLE_CLAIM",
+    fallback: "groups",
+    meaning: "the claim whose values give people their role; `groups` where absent",
+  },
+  openid_viewers: {
+    env: "GRANTKEEPER_OPENID_VIEWERS",
+    form: "list",
+    meaning: "values of that claim that make a viewer; separated by commas",
+  },
+  openid_operators: {
+    env: "GRANTKEEPER_OPENID_OPERATORS",
+    form: "list",
+    meaning: "values of that claim that make an operator",
+  },
+  openid_admins: {
+    env: "GRANTKEEPER_OPENID_ADMINS",
+    form: "list",
+    meaning: "values of that claim that make an administrator",
+  },
   open_metrics: {
     env: "GRANTKEEPER_OPEN_METRICS",
     form: "yes_or_no",

@@ -43,6 +43,9 @@ export interface GrantStatus {
   readonly last_used_at: string | null;
 }
 
+/** Grants of a page: with long lists of scopes a page of the largest would be longer than what is read. */
+const PAGE = 100;
+
 /** One grant. @throws {GrantkeeperClientError} */
 export async function oneGrant(
   wire: Wire,
@@ -63,7 +66,7 @@ export async function allGrants(
     if (seen.has(cursor)) throw bad("The service's list of grants does not end.");
     seen.add(cursor);
     const more: string = cursor === "" ? "" : `&cursor=${encodeURIComponent(cursor)}`;
-    const page = asRecord(await ask(wire, `v1/grants?limit=500${more}`, { signal }));
+    const page = asRecord(await ask(wire, `v1/grants?limit=${PAGE}${more}`, { signal }));
     if (!Array.isArray(page["items"])) throw bad("The service's answer is not a list of grants.");
     grants.push(...(page["items"] as unknown[]).map(asGrant));
     cursor = textOrNull(page["next_cursor"]);

@@ -53,3 +53,10 @@ export function sessionEnd({ expiresAt, lastUsedAt }: Pick<Session, "expiresAt" 
 export function isSessionOpen(session: Session, now: number): boolean {
   return session.endedAt === null && now < sessionEnd(session);
 }
+
+/** The highest role that a claim's values give; null: none. A claim is a text or a list of texts. */
+export function roleOf(claim: unknown, roles: Readonly<Record<Role, readonly string[]>>): Role | null {
+  const values = new Set<unknown>(Array.isArray(claim) ? claim : [claim]);
+  const highestFirst: readonly Role[] = ["admin", "operator", "viewer"];
+  return highestFirst.find((role) => roles[role].some((value) => values.has(value))) ?? null;
+}

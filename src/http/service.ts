@@ -13,6 +13,7 @@ import { createHandOutCounts, type HandOutCounts } from "./hand-out-counts.ts";
 import { createKeyRing, type KeyRing } from "./key-ring.ts";
 import { createMetrics, type Metrics } from "./metrics.ts";
 import type { Observe } from "./observe.ts";
+import type { OpenIdSignIn } from "./openid-routes.ts";
 import { createRateLimit } from "./rate-limit.ts";
 import { isByPerson, isFromOurPages, readSessionCookie } from "./session-cookie.ts";
 import { createTokenCache, type TokenCache } from "./token-cache.ts";
@@ -30,6 +31,8 @@ export interface ServiceOptions {
   readonly openMetrics: boolean;
   /** Starts a stand-in for the provider, and tells the integration that is registered there; null: it cannot be done here. */
   readonly rehearse: Rehearse | null;
+  /** Sign-in by OpenID Connect; null: by links alone. */
+  readonly openId: OpenIdSignIn | null;
   /** What was not foreseen; the answer says nothing of it. */
   readonly onFault: (error: unknown) => void;
   /** Told of each answered request, but for tokens out of memory. */
@@ -38,6 +41,7 @@ export interface ServiceOptions {
   readonly stopping: AbortSignal;
 }
 
+/** Starts the stand-in, once. */
 export type Rehearse = () => Promise<{ readonly integration: string }>;
 
 /** What all routes share. */
@@ -52,6 +56,7 @@ export interface Service {
   readonly metrics: Metrics;
   readonly isSecure: boolean;
   readonly rehearse: Rehearse | null;
+  readonly openId: OpenIdSignIn | null;
   readonly openMetrics: boolean;
   readonly trustedProxies: readonly string[];
   readonly observe: Observe;
@@ -112,6 +117,7 @@ export function createService(keeper: Ports, feed: ChangeFeed, options: ServiceO
     metrics,
     isSecure: options.isSecure,
     rehearse: options.rehearse,
+    openId: options.openId,
     openMetrics: options.openMetrics,
     trustedProxies: options.trustedProxies,
     observe: (observation) => {

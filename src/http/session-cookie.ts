@@ -14,21 +14,30 @@ export function cookieName(host: string, isSecure: boolean): string {
   return `grantkeeper-${port}`;
 }
 
-/** `Set-Cookie` for a session; with an empty value, for its end. */
-export function sessionCookie(name: string, value: string, isSecure: boolean): string {
+/** `Set-Cookie` for a value of ours; with an empty one, for its end. */
+export function sessionCookie(
+  name: string,
+  value: string,
+  isSecure: boolean,
+  sameSite: "Strict" | "Lax" = "Strict",
+): string {
   const life = value === "" ? "; Max-Age=0" : "";
-  return `${name}=${value}; Path=/; HttpOnly; SameSite=Strict${isSecure ? "; Secure" : ""}${life}`;
+  return `${name}=${value}; Path=/; HttpOnly; SameSite=${sameSite}${isSecure ? "; Secure" : ""}${life}`;
 }
 
 const VALUE = /^[A-Za-z0-9_-]{43}$/;
 
 /** The value of the session's cookie; null where there is none, or two of them. */
 export function readSessionCookie(request: IncomingMessage, isSecure: boolean): string | null {
-  const name = cookieName(request.headers.host ?? "", isSecure);
-  const pairs = (request.headers.cookie ?? "").split(/; */).map((pair) => pair.split("="));
+  return readCookie(request, cookieName(request.headers.host ?? "", isSecure), VALUE);
+}
+
+/** A cookie's value; null where it has not the shape, is not there, or is there twice. */
+export function readCookie({ headers }: IncomingMessage, name: string, shape: RegExp): string | null {
+  const pairs = (headers.cookie ?? "").split(/; */).map((pair) => pair.split("="));
   const found = pairs.filter(([key]) => key === name).map(([, value = ""]) => value);
   const [value] = found;
-  return found.length === 1 && value !== undefined && VALUE.test(value) ? value : null;
+  return found.length === 1 && value !== undefined && shape.test(value) ? value : null;
 }
 
 /**

@@ -83,7 +83,8 @@ function cookieOf({ isSecure }: Service, c: Context<Env>, secret: string): strin
   return sessionCookie(cookieName(c.env.incoming.headers.host ?? "", isSecure), secret, isSecure);
 }
 
-function refuseOtherPages(c: Context<Env>): void {
+/** @throws {HttpRefusal} `forbidden` for whatever does not come from the console's own pages. */
+export function refuseOtherPages(c: Context<Env>): void {
   if (isFromOurPages(c.env.incoming)) return;
   throw new HttpRefusal(
     403,

@@ -204,10 +204,14 @@ async function next(ports: Ports, grant: Grant, why: RefreshReason): Promise<Ref
 async function takeOver(ports: Ports, grant: Grant, why: RefreshReason): Promise<Refreshed> {
   if (grant.leaseOwner === null) return takeTurn(ports, grant, why);
   const context = await contextOf(ports, grant);
-  const decision = mayAttempt(grant, context.profile.rotation, ports.clock.now(), why);
-  return decision.attempt
-    ? attempt(ports, grant, why)
-    : { grant, error: grant.lastError ?? cutOff(ports.clock.now()) };
+  const now = ports.clock.now();
+  const decision = mayAttempt(grant, context.profile.rotation, now, why);
+  if (decision.attempt) return attempt(ports, grant, why);
+  // While its holder sends once more, what came of the time before is not the last word.
+  const isSoon = decision.until - now <= LEASE;
+  return isSoon && isHeldByAnother(ports, grant)
+    ? next(ports, grant, why)
+    : { grant, error: grant.lastError ?? cutOff(now) };
 }
 
 function claim(ports: Ports, grant: Grant, { profile }: GrantContext): Promise<Grant | null> {

@@ -41,7 +41,7 @@ export async function signInByLink(ports: Ports, code: string): Promise<OpenedSe
 }
 
 /** Signs a person in, whoever has found out that it is them. */
-async function openSession(
+export async function openSession(
   ports: Ports,
   { person, role }: { readonly person: string; readonly role: Role },
 ): Promise<OpenedSession> {

@@ -54,7 +54,9 @@ export async function visit(browser: Browser, scene: Scene, options: VisitOption
   const page = await context.newPage();
   const complaints: string[] = [];
   page.on("console", (message) => {
-    if (message.type() === "error" || message.type() === "warning") complaints.push(message.text());
+    // Pages of others have their own faults.
+    const isOurs = message.location().url.startsWith(scene.url);
+    if (isOurs && ["error", "warning"].includes(message.type())) complaints.push(message.text());
   });
   page.on("pageerror", (error) => complaints.push(String(error)));
   await page.exposeFunction("complain", (text: string) => complaints.push(text));

@@ -13,6 +13,8 @@ export const ROUTES = routesOf({
 /** What needs no key, with its methods. */
 export const OPEN_ROUTES: readonly { readonly path: string; readonly methods: readonly string[] }[] = [
   ...["/livez", "/readyz", "/metrics", "/openapi.json", "/oauth/callback"].map(onlyGet),
+  // Its POST is there where an OpenID provider is configured.
+  onlyGet("/v1/sign-in"),
   { path: "/v1/session", methods: ["GET", "POST", "DELETE"] },
   ...CONSOLE_PATHS.map((path) => onlyGet(path.replace(":name", "meetings"))),
 ];

@@ -19,6 +19,30 @@ writeFileSync(nonsense, "-----BEGIN NONSENSE-----\n");
 const read = (env: Record<string, string>) => readServeConfig({ GRANTKEEPER_HOME: home, ...env });
 
 describe("settings", () => {
+  test("sign-in by OpenID Connect: whole, by TLS or on this machine, and with a role for somebody", async () => {
+    const good = {
+      GRANTKEEPER_OPENID_ISSUER: "https://login.example.com/realms/staff",
+      GRANTKEEPER_OPENID_CLIENT_ID: "console",
+      GRANTKEEPER_OPENID_ADMINS: "keepers, owners",
+    };
+    expect((await read(good)).openId).toMatchObject({
+      clientId: "console",
+      clientSecret: null,
+      roleClaim: "groups",
+      roles: { viewer: [], operator: [], admin: ["keepers", "owners"] },
+    });
+    const bad = [
+      { ...good, GRANTKEEPER_OPENID_CLIENT_ID: "" },
+      { ...good, GRANTKEEPER_OPENID_ISSUER: "" },
+      { ...good, GRANTKEEPER_OPENID_ADMINS: "" },
+      { ...good, GRANTKEEPER_OPENID_ISSUER: "http://login.example.com" },
+      { ...good, GRANTKEEPER_OPENID_ISSUER: "login.example.com" },
+      { ...good, GRANTKEEPER_OPENID_ISSUER: "https://login.example.com/?x" },
+      { ...good, GRANTKEEPER_OPENID_CLIENT_SECRET_FILE: "not-there" },
+    ];
+    for (const env of bad) await expect(read(env)).rejects.toMatchObject({ code: "invalid_request" });
+  });
+
   test("where nothing is set: loopback, its usual port, no trust in anybody", async () => {
     expect(await read({})).toEqual({
       host: "127.0.0.1",
@@ -28,6 +52,7 @@ describe("settings", () => {
       trustedProxies: [],
       tls: null,
       rateLimit: 0,
+      openId: null,
       openMetrics: false,
       accessLog: null,
     });

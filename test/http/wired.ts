@@ -43,6 +43,7 @@ export async function openWired(replace: (store: Store) => Partial<Store> = () =
     openMetrics: false,
     isSecure: false,
     rehearse: null,
+    openId: null,
     onFault: (error) => faults.push(error),
     onRequest: () => undefined,
     stopping: new AbortController().signal,

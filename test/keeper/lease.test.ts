@@ -3,6 +3,7 @@ import { getToken } from "../../src/keeper/get-token.ts";
 import type { Claim, Ports } from "../../src/keeper/ports.ts";
 import type { OutgoingRequest } from "../../src/oauth/send.ts";
 import { resume } from "../../src/keeper/resume.ts";
+import { sealTokens } from "../../src/keeper/secrets.ts";
 import { webex } from "../../src/providers/webex.ts";
 import { aClaim } from "../store/samples.ts";
 import { openRig, START } from "./rig.ts";
@@ -103,4 +104,64 @@ test("whoever waits out a whole lease keeps no place at the provider meanwhile",
   expect(await getToken(rig.ports, "g", 300)).toMatchObject({ generation: 2, warning: null });
   expect(rig.clock.now()).toBeGreaterThanOrEqual(START + 90 * SECOND);
   expect(rig.refreshes()).toBe(1);
+});
+
+test("a first answer that was lost is not the last word while its holder sends once more", async () => {
+  let finish = async (): Promise<void> => undefined;
+  const rig = await openRig({
+    secondsLeft: -60,
+    replace: ({ store, clock }) => ({
+      store: {
+        ...store,
+        grantById: async (id) => {
+          if (clock.now() - START > 3 * SECOND) await finish();
+          return store.grantById(id);
+        },
+      },
+    }),
+  });
+  const { id, generation } = await rig.grant();
+  await rig.ports.store.claim(aClaim({ id, owner: "far", now: START, lease: 90 * SECOND, fence: 0 }));
+  const lost = {
+    code: "provider_unreachable",
+    message: "lost",
+    remedy: null,
+    at: START,
+    provider: null,
+  } as const;
+  const change = {
+    attempts: 4,
+    lastAttemptAt: START,
+    refreshStatus: "outcome_unknown",
+    lastError: lost,
+  } as const;
+  await rig.plainStore.changeGrant({ id, expect: { generation }, change, events: [] });
+  finish = async () => {
+    const tokens = {
+      accessToken: "from-the-retry",
+      accessExpiresAt: START + 3600 * SECOND,
+      refreshToken: "r",
+      refreshExpiresAt: null,
+      tokenType: "Bearer",
+      scopes: [],
+    };
+    await rig.plainStore.changeGrant({
+      id,
+      expect: { generation },
+      change: {
+        ...sealTokens(rig.ports.sealer, id, 2, tokens),
+        attempts: 0,
+        lastError: null,
+        refreshStatus: "idle",
+        leaseOwner: null,
+        leaseExpiresAt: null,
+      },
+      events: [],
+    });
+  };
+  expect(await getToken(rig.ports, "g", 300)).toMatchObject({
+    access_token: "from-the-retry",
+    generation: 2,
+  });
+  expect(rig.refreshes()).toBe(0);
 });

@@ -1,6 +1,8 @@
 import { useEffect, useRef, useState } from "react";
 import type { Session } from "../api/documents.ts";
 import { Problem, request, SESSION } from "../api/request.ts";
+import { useLoaded } from "../live/use-world.ts";
+import { useAction } from "../parts/action.tsx";
 import { CopyLine } from "../parts/copy.tsx";
 import { ProblemNotice } from "../parts/notice.tsx";
 import { navigate, usePlace } from "../route.tsx";
@@ -43,6 +45,7 @@ export function SignIn({ onSignedIn }: { readonly onSignedIn: (session: Session)
       ) : (
         <>
           {problem !== null && <ProblemNotice problem={problem} />}
+          <OpenIdButton />
           <p>{signIn.how}</p>
           <p>
             <CopyLine value="grantkeeper console" what="grantkeeper console" />
@@ -51,5 +54,39 @@ export function SignIn({ onSignedIn }: { readonly onSignedIn: (session: Session)
         </>
       )}
     </main>
+  );
+}
+
+interface Ways {
+  /** The host of the OpenID provider; null: there is none. */
+  readonly openid: string | null;
+}
+
+/** To the team's own sign-in, where the service knows one. */
+function OpenIdButton() {
+  const { signIn } = useText();
+  const { value } = useLoaded<Ways>("/v1/sign-in");
+  const action = useAction();
+  if (value === null || value.openid === null) return null;
+  const begin = async (): Promise<void> => {
+    const { authorization_url: address } = await request<{ readonly authorization_url: string }>(
+      "POST",
+      "/v1/sign-in",
+    );
+    window.location.assign(address);
+  };
+  return (
+    <>
+      <button
+        type="button"
+        className="primary"
+        disabled={action.isBusy}
+        onClick={() => void action.run(begin)}
+      >
+        {signIn.with(value.openid)}
+      </button>
+      {action.problem !== null && <ProblemNotice problem={action.problem} />}
+      <p className="dim">{signIn.or}</p>
+    </>
   );
 }

@@ -64,6 +64,8 @@ export const de: Text = {
     title: "Anmelden",
     how: "Einen Link auf der Maschine machen, auf der der Dienst läuft:",
     thenWhat: "Er öffnet diese Konsole, einmal, und gilt zehn Minuten.",
+    with: (host) => `Anmelden bei ${host}`,
+    or: "Oder mit einem Link:",
     working: "Meldet an …",
     failed: "Die Anmeldung ist nicht gelungen",
     signedOut: "Sie sind abgemeldet",

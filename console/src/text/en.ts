@@ -64,6 +64,8 @@ export const en = {
     title: "Sign in",
     how: "Make a link on the machine where the service runs:",
     thenWhat: "It opens this console, once, and is good for ten minutes.",
+    with: (host: string) => `Sign in at ${host}`,
+    or: "Or with a link:",
     working: "Signing in…",
     failed: "You could not be signed in",
     signedOut: "You are signed out",
