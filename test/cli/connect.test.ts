@@ -1,6 +1,6 @@
 import { createServer } from "node:http";
 import { describe, expect, test } from "vitest";
-import { connectedHome, consent, type Place, registeredHome, tokenRequests } from "./connected.ts";
+import { connectedHome, consentByCommand, type Place, registeredHome, tokenRequests } from "./connected.ts";
 import { addSecret, documentOf, json, run, type Running, start, textAt } from "./support.ts";
 
 const CONNECT = ["connect", "meetings", "--integration", "recorder", "--no-browser"] as const;
@@ -169,7 +169,7 @@ describe("scopes", () => {
     const place = await registeredHome();
     const scope = "meeting:admin_schedule_read identity:tokens_read spark:kms";
     place.emulator.fault({ on: "code", kind: "patch", fields: { scope } });
-    const { stderr } = await consent(place);
+    const { stderr } = await consentByCommand(place);
     expect(stderr).toContain(
       "meeting:admin_recordings_read was not granted: without it, recordings cannot be listed or fetched.",
     );
@@ -186,7 +186,7 @@ describe("scopes", () => {
 
   test("more than was asked for is fine", async () => {
     const place = await registeredHome({ emulator: { extraScopes: ["spark:kms"] } });
-    const { stderr } = await consent(place);
+    const { stderr } = await consentByCommand(place);
     expect(stderr).not.toContain("Warning");
     expect(await json(["status", "meetings"], place)).toMatchObject({
       scopes: expect.arrayContaining(["spark:kms"]),

@@ -1,11 +1,16 @@
 /** Integrations and connected grants for tests that begin where those are there. */
 import { createServer } from "node:net";
-import { basename } from "node:path";
 import { expect } from "vitest";
 import type { Emulator, EmulatorOptions, RegisteredClient, TokenAnswer } from "../../src/emulator/index.ts";
+import { grantDocument, type GrantDocument } from "../../src/core/grant.ts";
+import { contextOf, findGrant, grantFacts } from "../../src/keeper/find.ts";
+import { beginAuthorization, completeAuthorization } from "../../src/keeper/authorize.ts";
+import { importTokens, readImport } from "../../src/keeper/import.ts";
 import { addIntegration as addToStore } from "../../src/keeper/integrations.ts";
+import type { Ports } from "../../src/keeper/ports.ts";
+import { parseRedirected } from "../../src/oauth/callback.ts";
 import { openKeeper } from "../../src/open.ts";
-import { addSecret, type Ended, given, json, newHome, run, textAt, withEmulator } from "./support.ts";
+import { addSecret, type Ended, json, newHome, run, textAt, withEmulator } from "./support.ts";
 
 export const PRESET = "meetings-capture-with-account";
 
@@ -57,17 +62,29 @@ export async function registeredHome(options: PlaceOptions = {}): Promise<Place>
     await addIntegration({ home, emulator, client }, "recorder", ["--preset", options.preset ?? PRESET]);
     return { home, emulator, client };
   }
-  // Without a process: nearly every test begins here. The command has its own tests.
-  const keeper = await openKeeper({ GRANTKEEPER_HOME: home });
-  await addToStore(keeper.ports, "recorder", "webex", {
-    clientId: client.clientId,
-    clientSecret: client.clientSecret,
-    redirectUri: client.redirectUri,
-    baseUrl: emulator.baseUrl,
-    preset: options.preset ?? PRESET,
-  });
-  await keeper.close();
+  await within(home, (ports) =>
+    addToStore(ports, "recorder", "webex", {
+      clientId: client.clientId,
+      clientSecret: client.clientSecret,
+      redirectUri: client.redirectUri,
+      baseUrl: emulator.baseUrl,
+      preset: options.preset ?? PRESET,
+    }),
+  );
   return { home, emulator, client };
+}
+
+/**
+ * What a command does, without a process for it: nearly every test begins so, and each start of a process
+ * costs more than all that it does. The commands have their own tests.
+ */
+export async function within<T>(home: string, work: (ports: Ports) => Promise<T>): Promise<T> {
+  const keeper = await openKeeper({ GRANTKEEPER_HOME: home });
+  try {
+    return await work(keeper.ports);
+  } finally {
+    await keeper.close();
+  }
 }
 
 /** Registers an integration with more words of the command line. */
@@ -88,24 +105,42 @@ export async function begin(
   { home }: Place,
   grant = "meetings",
 ): Promise<{ readonly address: string; readonly state: string }> {
-  const document = await json(["authorization-url", grant, "--integration", "recorder"], { home });
-  const state = textAt(document, "state");
+  const { state, authorizationUrl } = await within(home, (ports) =>
+    beginAuthorization(ports, grant, "recorder"),
+  );
   addSecret("state", state);
-  return { address: textAt(document, "authorization_url"), state };
+  return { address: authorizationUrl, state };
+}
+
+/** What `status` says of a grant, without a process for it. */
+export async function statusOf({ home }: Pick<Place, "home">, name = "meetings"): Promise<GrantDocument> {
+  return within(home, async (ports) => {
+    const grant = await findGrant(ports, name);
+    return grantDocument(grant, grantFacts(await contextOf(ports, grant)), ports.clock.now());
+  });
 }
 
 /** A home with a grant that an administrator has just consented to. */
 export async function connectedHome(options: PlaceOptions = {}): Promise<Place> {
   const place = await registeredHome(options);
-  await consent(place);
+  await (options.byCommand === true ? consentByCommand(place) : consent(place));
   return place;
 }
 
 /** Walks authorization and exchange. */
-export async function consent(place: Place, grant = "meetings"): Promise<Ended> {
+export async function consent(place: Place, grant = "meetings"): Promise<void> {
   const { address } = await begin(place, grant);
   const location = await place.emulator.approve(address);
-  const ended = await run(["exchange", grant, "--redirected-url", location], place);
+  const redirected = parseRedirected(location, place.client.redirectUri);
+  await within(place.home, (ports) => completeAuthorization(ports, grant, redirected));
+}
+
+/** The same by the command, for what that says of it. */
+export async function consentByCommand(place: Place): Promise<Ended> {
+  const begun = await json(["authorization-url", "meetings", "--integration", "recorder"], place);
+  addSecret("state", textAt(begun, "state"));
+  const location = await place.emulator.approve(textAt(begun, "authorization_url"));
+  const ended = await run(["exchange", "meetings", "--redirected-url", location], place);
   expect(ended.exitCode, ended.stderr).toBe(0);
   return ended;
 }
@@ -116,11 +151,8 @@ const DAY = 24 * 60 * 60 * 1000;
 export async function agedGrant(place: Place, days: number, grant = "meetings"): Promise<TokenAnswer> {
   const { home, emulator, client } = place;
   const tokens = emulator.issueTokens({ clientId: client.clientId });
-  const obtainedAt = new Date(Date.now() - days * DAY).toISOString();
-  const file = given(`${basename(home)}-${grant}.json`, JSON.stringify(tokens));
-  const words = ["import", grant, "--integration", "recorder", "--file", file, "--obtained-at", obtainedAt];
-  const ended = await run(words, { home });
-  expect(ended.exitCode, ended.stderr).toBe(0);
+  const document = readImport(JSON.stringify(tokens));
+  await within(home, (ports) => importTokens(ports, grant, "recorder", document, Date.now() - days * DAY));
   return tokens;
 }
 

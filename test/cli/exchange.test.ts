@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { begin, forAll, type Place, registeredHome, tokenRequests } from "./connected.ts";
+import { begin, forAll, type Place, registeredHome, statusOf, tokenRequests, within } from "./connected.ts";
 import { documentOf, type Ended, json, run, textAt } from "./support.ts";
 
 function exchange(place: Place, words: readonly string[], grant = "meetings"): Promise<Ended> {
@@ -16,7 +16,8 @@ function codeOf(location: string): string {
 
 async function isConnected(place: Place, ended: Ended): Promise<void> {
   expect(ended.exitCode, ended.stderr).toBe(0);
-  expect(await json(["status", "meetings"], place)).toMatchObject({ state: "active", generation: 1 });
+  const grant = await within(place.home, ({ store }) => store.grant("meetings"));
+  expect(grant).toMatchObject({ state: "active", generation: 1 });
   expect(tokenRequests(place)).toBe(1);
 }
 
@@ -124,7 +125,7 @@ describe("exchange --redirected-url", () => {
     const late = await exchange(place, ["--redirected-url", location]);
     expect(late.exitCode).toBe(5);
     expect(late.stderr).toContain("expired or was used already");
-    expect(await json(["status", "meetings"], place)).toMatchObject({ state: "pending", generation: 0 });
+    expect(await statusOf(place)).toMatchObject({ state: "pending", generation: 0 });
     const ended = await exchange(place, ["--redirected-url", await approved(place)]);
     expect(ended.exitCode, ended.stderr).toBe(0);
   });
@@ -210,6 +211,6 @@ describe("exchange --code", () => {
     const ended = await run(["exchange", "meetings", "--redirected-url", location, "--json"], place);
     expect(ended.exitCode).toBe(5);
     expect(documentOf(ended)).toMatchObject({ error: { code: "integration_misconfigured" } });
-    expect(await json(["status", "meetings"], place)).toMatchObject({ generation: 0 });
+    expect(await statusOf(place)).toMatchObject({ generation: 0 });
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { TokenAnswer } from "../../src/emulator/index.ts";
-import { forAll, type Place, registeredHome } from "./connected.ts";
+import { forAll, type Place, registeredHome, statusOf } from "./connected.ts";
 import { documentOf, type Ended, given, json, run } from "./support.ts";
 
 const WORDS = ["import", "meetings", "--integration", "recorder"] as const;
@@ -135,7 +135,7 @@ describe("tokens that were obtained elsewhere", () => {
     const obtained = Date.now() - tokens.expires_in * 1000 + 200_000;
     const at = ["--obtained-at", new Date(obtained).toISOString()];
     await importText(place, JSON.stringify(tokens), at);
-    const status = await json(["status", "meetings"], place);
+    const status = await statusOf(place);
     expect(status).toMatchObject({
       access_token: { expires_at: new Date(obtained + tokens.expires_in * 1000).toISOString() },
       reconsent_by: new Date(obtained + tokens.refresh_token_expires_in * 1000).toISOString(),

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { agedGrant, begin, connectedHome, type Place, registeredHome } from "./connected.ts";
+import { agedGrant, begin, connectedHome, type Place, registeredHome, statusOf } from "./connected.ts";
 import { addSecret, documentOf, json, run, type Running, start } from "./support.ts";
 
 const CONNECT = ["connect", "meetings", "--integration", "recorder", "--no-browser"] as const;
@@ -99,7 +99,7 @@ describe("Ctrl-C while a request is at the provider", () => {
     expect((await running.ended).exitCode).toBe(130);
     release();
     await browser;
-    expect(await json(["status", "meetings"], place)).toMatchObject({ state: "pending", generation: 0 });
+    expect(await statusOf(place)).toMatchObject({ state: "pending", generation: 0 });
   });
 
   test("connect: a reader of its messages that went away loses no token", async () => {
@@ -124,7 +124,7 @@ describe("Ctrl-C while a request is at the provider", () => {
     await running.until("stderr", HELD);
     hold.release();
     expect((await running.ended).exitCode).toBe(130);
-    expect(await json(["status", "meetings"], place)).toMatchObject({ state: "active" });
+    expect(await statusOf(place)).toMatchObject({ state: "active" });
   });
 
   test.each([["refresh"], ["token"]] as const)(
@@ -139,7 +139,7 @@ describe("Ctrl-C while a request is at the provider", () => {
       await running.until("stderr", HELD);
       hold.release();
       expect((await running.ended).exitCode).toBe(130);
-      expect(await json(["status", "meetings"], place)).toMatchObject({
+      expect(await statusOf(place)).toMatchObject({
         generation: 2,
         refresh: { status: "idle", last_error: null },
       });

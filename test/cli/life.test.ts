@@ -1,6 +1,14 @@
 import { describe, expect, test } from "vitest";
 import type { FaultAction } from "../../src/emulator/index.ts";
-import { agedGrant, connectedHome, forAll, type Place, registeredHome, tokenRequests } from "./connected.ts";
+import {
+  agedGrant,
+  connectedHome,
+  forAll,
+  type Place,
+  registeredHome,
+  statusOf,
+  tokenRequests,
+} from "./connected.ts";
 import { documentOf, json, run, textAt } from "./support.ts";
 
 /** A grant whose access token has eleven days left, and a wish for twelve. */
@@ -30,7 +38,7 @@ describe("while refreshing fails", () => {
       expect(served).toMatchObject({ exitCode: 0, stdout: `${token}\n` });
       expect(served.stderr).toContain("Warning: Refreshing is failing: ");
       expect(served.stderr).toContain(says);
-      expect(await json(["status", "meetings"], place)).toMatchObject({
+      expect(await statusOf(place)).toMatchObject({
         state: "active",
         cause: null,
         refresh: { last_error: { message: expect.stringContaining(says) } },
@@ -68,7 +76,7 @@ describe("while refreshing fails", () => {
     expect(second.exitCode).toBe(6);
     expect(second.stderr).toContain("It asked for quiet until");
     expect(tokenRequests(place)).toBe(1);
-    const status = await json(["status", "meetings"], place);
+    const status = await statusOf(place);
     const wait = Date.parse(textAt(status, "refresh", "next_attempt_at")) - Date.now();
     expect(wait).toBeGreaterThan(3_500_000);
     expect(await json(["refresh", "meetings"], place)).toMatchObject({ generation: 2 });
@@ -103,13 +111,13 @@ describe("what a refresh may answer", () => {
     await forAll(ANSWERS, async ([, behaviour]) => {
       const place = await connectedHome();
       place.emulator.configure(behaviour);
-      const before = await json(["status", "meetings"], place);
+      const before = await statusOf(place);
       await json(["refresh", "meetings"], place);
       expect(await json(["refresh", "meetings"], place)).toMatchObject({
         generation: 3,
         token_type: "Bearer",
       });
-      const after = await json(["status", "meetings"], place);
+      const after = await statusOf(place);
       expect(after).toMatchObject({ state: "active", missing_scopes: [], refresh: { last_error: null } });
       expect(after["scopes"]).toEqual(expect.arrayContaining([before["scopes"]].flat()));
       expect(textAt(after, "reconsent_by")).not.toBe("");
@@ -136,7 +144,7 @@ describe("a consent that was withdrawn", () => {
         provider: { status: 400, tracking_id: expect.stringMatching(/^ROUTER_/) },
       },
     });
-    expect(await json(["status", "meetings"], place)).toMatchObject({
+    expect(await statusOf(place)).toMatchObject({
       state: "active",
       refresh: { status: "suspect" },
     });
@@ -159,7 +167,7 @@ describe("a consent that was withdrawn", () => {
     const { stdout } = await run(["reveal", "meetings", "refresh_token"], place);
     place.emulator.revokeGrant(stdout.trim());
     for (let i = 0; i < 4; i++) expect((await run(["refresh", "meetings"], place)).exitCode).toBe(4);
-    expect(await json(["status", "meetings"], place)).toMatchObject({ state: "active", cause: null });
+    expect(await statusOf(place)).toMatchObject({ state: "active", cause: null });
   });
 
   test("broker-shaped errors are read as well", async () => {

@@ -55,13 +55,14 @@ export async function visit(browser: Browser, scene: Scene, options: VisitOption
   const complaints: string[] = [];
   page.on("console", (message) => {
     // Pages of others have their own faults.
-    const isOurs = message.location().url.startsWith(scene.url);
+    const { url } = message.location();
+    const isOurs = url === "" || url.startsWith(scene.url);
     if (isOurs && ["error", "warning"].includes(message.type())) complaints.push(message.text());
   });
   page.on("pageerror", (error) => complaints.push(String(error)));
   await page.exposeFunction("complain", (text: string) => complaints.push(text));
   await page.addInitScript(
-    'document.addEventListener("securitypolicyviolation", (event) => complain(`${event.violatedDirective} ${event.blockedURI}`));',
+    'window.addEventListener("securitypolicyviolation", (event) => complain(`${event.violatedDirective} ${event.blockedURI}`));',
   );
   if (!isOut) {
     await page.goto(await linkFor(scene, role));
