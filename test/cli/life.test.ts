@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { refreshNow } from "../../src/keeper/manage.ts";
 import type { FaultAction } from "../../src/emulator/index.ts";
 import {
   agedGrant,
@@ -8,6 +9,7 @@ import {
   registeredHome,
   statusOf,
   tokenRequests,
+  within,
 } from "./connected.ts";
 import { documentOf, json, run, textAt } from "./support.ts";
 
@@ -44,7 +46,10 @@ describe("while refreshing fails", () => {
         refresh: { last_error: { message: expect.stringContaining(says) } },
       });
       place.emulator.clearFaults();
-      expect(await json(["refresh", "meetings"], place)).toMatchObject({ generation: 2, warning: null });
+      expect(await within(place.home, (ports) => refreshNow(ports, "meetings"))).toMatchObject({
+        generation: 2,
+        lastError: null,
+      });
     });
   });
 
@@ -57,7 +62,9 @@ describe("while refreshing fails", () => {
       expect(ended).toMatchObject({ exitCode: 6, stderr: "" });
       expect(textAt(documentOf(ended), "error", "remedy")).not.toBe("");
       place.emulator.clearFaults();
-      expect(await json(["refresh", "meetings"], place)).toMatchObject({ generation: 2 });
+      expect(await within(place.home, (ports) => refreshNow(ports, "meetings"))).toMatchObject({
+        generation: 2,
+      });
     });
   });
 

@@ -5,7 +5,9 @@ import { createApiKey, listApiKeys, revokeApiKey } from "../../keeper/api-keys.t
 import { type CommonOptions, defineCommand, notice, present, type Session, withKeeper } from "../command.ts";
 import { durationOption } from "../duration.ts";
 import { tell } from "../io.ts";
+import { pc } from "../colours.ts";
 import { table } from "../table.ts";
+import { wrap } from "../wrap.ts";
 import { moment } from "../wording.ts";
 
 interface CreateOptions extends CommonOptions {
@@ -86,18 +88,20 @@ function defineList(parent: Command, session: Session): void {
   );
 }
 
+/** A line for each key, and below it what it may do: eight scopes would be wider than a terminal. */
 function overview(keys: readonly ApiKey[], now: number): string {
-  return table(
-    ["id", "name", "state", "last used", "grants", "scopes"],
-    keys.map((key) => [
-      key.id,
-      key.name,
-      stateOf(key, now),
-      key.lastUsedAt === null ? "never" : moment(key.lastUsedAt),
-      key.grants === null ? "all" : key.grants.join(","),
-      key.scopes.join(","),
-    ]),
-  );
+  const rows = keys.map((key) => [
+    key.name,
+    stateOf(key, now),
+    key.id,
+    key.lastUsedAt === null ? "never" : moment(key.lastUsedAt),
+  ]);
+  const [head = "", ...lines] = table(["NAME", "STATE", "ID", "LAST USED"], rows).split("\n");
+  const allowed = keys.map(({ scopes, grants }) => {
+    const about = grants === null ? "all grants" : grants.join(", ");
+    return pc.dim(wrap(`${scopes.join(", ")}; ${about}`, 2));
+  });
+  return [head, ...lines.flatMap((line, i) => [line, allowed[i] ?? ""])].join("\n");
 }
 
 function stateOf(key: ApiKey, now: number): string {

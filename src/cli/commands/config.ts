@@ -35,7 +35,7 @@ async function show(session: Session, options: CommonOptions): Promise<void> {
       `Home: ${settings.home}`,
       "",
       table(
-        ["setting", "from", "value"],
+        ["SETTING", "FROM", "VALUE"],
         rows.map(({ name, value, source }) => [name, source, value ?? "-"]),
       ),
     ].join("\n"),
