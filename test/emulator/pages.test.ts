@@ -10,10 +10,8 @@ import { hasBrowser, launchBrowser } from "../browser/browser.ts";
 const pictures = process.env["EMULATOR_PICTURES"];
 
 const looks = [
-  { width: 360, colorScheme: "light" },
   { width: 360, colorScheme: "dark" },
   { width: 1280, colorScheme: "light" },
-  { width: 1280, colorScheme: "dark" },
 ] as const;
 
 describe.skipIf(!hasBrowser)("in a browser", () => {

@@ -6,7 +6,8 @@ import type { Result } from "../simulation/simulate.ts";
 const IS_LONG = process.env["GRANTKEEPER_LONG"] === "1";
 const WEEK = { days: 7, grants: 5 };
 const YEAR = { days: 365, grants: 20 };
-const SEEDS = IS_LONG ? 10_000 : 200;
+// Two hundred take a minute of both processors of a small machine: more than a run of all tests has for it.
+const SEEDS = IS_LONG ? 10_000 : 60;
 const LIMIT = { timeout: 4 * 3600 * 1000 };
 
 let program = "";
@@ -49,11 +50,11 @@ test.runIf(IS_LONG)("20 seeds of a year with twenty grants: every invariant hold
 });
 
 test("the same seed is the same run, step by step", LIMIT, async () => {
-  const runs = { from: 1, to: 5, scale: WEEK };
+  const runs = { from: 1, to: 3, scale: WEEK };
   const hashes = async (): Promise<string[]> => (await runSeeds(program, runs)).map(({ hash }) => hash);
   const [once, again] = [await hashes(), await hashes()];
   expect(again).toEqual(once);
-  expect(new Set(once).size).toBe(5);
+  expect(new Set(once).size).toBe(3);
 });
 
 /** The first seed that noticed it when this was last looked at: seeds before it take time and tell nothing. */

@@ -11,7 +11,7 @@ import {
 } from "./oracle.ts";
 
 const PROCESSES = 12;
-const ROUNDS = IS_LONG ? 50 : 3;
+const ROUNDS = IS_LONG ? 50 : 2;
 
 let bench: Bench | undefined;
 
@@ -68,7 +68,7 @@ test(
   "twelve processes and a first answer that is lost: one labelled retry, its token for all",
   { timeout: 600_000 },
   async () => {
-    const rounds = IS_LONG ? 20 : 2;
+    const rounds = IS_LONG ? 20 : 1;
     for (const rotation of ["rolling", "grace"] as const) {
       const here = await begin({ rotation });
       const { emulator } = here;
