@@ -91,7 +91,7 @@ async function load(context: BrowserContext, url: string): Promise<Loaded> {
   const loaded = await page.evaluate<Loaded>(`(() => {
     const files = performance.getEntriesByType("resource").filter(({ name }) => name.includes("/assets/"));
     const [own] = performance.getEntriesByType("navigation");
-    const bytes = [own, ...files].reduce((sum, { transferSize }) => sum + transferSize, 0);
+    const bytes = [own, ...files].reduce((sum, { encodedBodySize }) => sum + encodedBodySize, 0);
     const firstPaint = performance.getEntriesByName("first-contentful-paint")[0].startTime;
     return { ...seen, firstPaint, bytes };
   })()`);
