@@ -11,5 +11,4 @@ export const CONSOLE_PATHS = [
   "/integrations/:name",
   "/api-keys",
   "/events",
-  "/health",
 ] as const;
