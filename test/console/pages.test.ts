@@ -39,7 +39,8 @@ describe.skipIf(!hasBrowser)("the pages", () => {
     await page.goto(`${scene.url}/grants/board`);
     await page.getByRole("button", { name: "Refresh now" }).click();
     await page.getByText("Refreshed.").waitFor();
-    scene.emulator.fault({ on: "refresh", kind: "answer", status: 503, body: "" });
+    // For as long as it is looked at: the service tries again by itself.
+    const outage = scene.emulator.fault({ on: "refresh", kind: "answer", status: 503, body: "", times: "always" });
     await page.getByRole("button", { name: "Refresh now" }).click();
     await page.getByRole("dialog").getByRole("alert").waitFor();
     await expectFit(page, "a refresh that failed");
@@ -49,6 +50,7 @@ describe.skipIf(!hasBrowser)("the pages", () => {
     await page.goto(scene.url);
     await page.getByRole("heading", { name: "Needs attention" }).waitFor();
     await expectFit(page, "overview");
+    outage.remove();
     await refreshNow(scene.other.ports, "board");
     await page.getByText("Everything is well").waitFor();
     expectNoComplaint(visitor);
