@@ -40,7 +40,13 @@ describe.skipIf(!hasBrowser)("the pages", () => {
     await page.getByRole("button", { name: "Refresh now" }).click();
     await page.getByText("Refreshed.").waitFor();
     // For as long as it is looked at: the service tries again by itself.
-    const outage = scene.emulator.fault({ on: "refresh", kind: "answer", status: 503, body: "", times: "always" });
+    const outage = scene.emulator.fault({
+      on: "refresh",
+      kind: "answer",
+      status: 503,
+      body: "",
+      times: "always",
+    });
     await page.getByRole("button", { name: "Refresh now" }).click();
     await page.getByRole("dialog").getByRole("alert").waitFor();
     await expectFit(page, "a refresh that failed");
