@@ -36,6 +36,10 @@ export const EVENT_TYPES = {
   suspended: "the grant is held",
   resumed: "the grant is released",
   revoked: "the grant was ended",
+  revocation_delivered:
+    "the provider, which could not be told at once, has been told that the grant was ended",
+  revocation_dropped:
+    "the provider is not told any more that the grant was ended: it refused, the token ended by itself, or a new consent took its place",
   removed: "the grant was forgotten",
   api_key_created: "a consumer's key was made",
   api_key_revoked: "a consumer's key was revoked",

@@ -1,4 +1,5 @@
 import type { ErrorCode, ProviderAnswer } from "./errors.ts";
+import type { RevocationQueue } from "./revocation.ts";
 import type { Sealed } from "./sealed.ts";
 import { formatScopes, missingScopes } from "./scopes.ts";
 import { secondsLeft } from "./token-set.ts";
@@ -54,7 +55,7 @@ export interface RefreshError {
  * An administrator's consent to one integration, kept alive: its sealed token set, its state, its
  * schedule, and the lease under which one process at a time may refresh it. Times are epoch milliseconds.
  */
-export interface Grant {
+export interface Grant extends RevocationQueue {
   readonly id: string;
   readonly name: string;
   readonly integrationId: string;
@@ -165,6 +166,12 @@ export function grantDocument(grant: Grant, facts: GrantFacts, now: number) {
     cause: grant.cause?.message ?? null,
     remedy: grant.cause?.remedy ?? null,
     suspension: grant.suspension && { reason: grant.suspension.reason, at: instant(grant.suspension.at) },
+    revocation: grant.revocation && {
+      since: instant(grant.revocation.since),
+      next_attempt_at: instant(grant.revokeAt),
+      attempts: grant.revocation.attempts,
+      message: grant.revocation.detail,
+    },
     account: grant.account && {
       id: grant.account.id,
       display_name: grant.account.displayName,

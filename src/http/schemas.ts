@@ -59,6 +59,10 @@ export const grantSchema = z
     cause: maybeText,
     remedy: maybeText,
     suspension: z.strictObject({ reason: text, at: instant }).nullable(),
+    revocation: z
+      .strictObject({ since: instant, next_attempt_at: maybe, attempts: z.int(), message: text })
+      .nullable()
+      .describe("a revoked grant whose provider could not be told yet"),
     account: z
       .strictObject({ id: maybeText, display_name: maybeText, email: maybeText, org_id: maybeText })
       .nullable(),

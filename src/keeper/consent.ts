@@ -3,6 +3,7 @@ import { GrantkeeperError } from "../core/errors.ts";
 import type { EventDraft } from "../core/events.ts";
 import type { Account, Grant, GrantChange } from "../core/grant.ts";
 import type { Integration } from "../core/integration.ts";
+import { NO_REVOCATION } from "../core/revocation.ts";
 import { missingScopes } from "../core/scopes.ts";
 import { type TokenAnswer, type TokenSet, tokenSetFrom } from "../core/token-set.ts";
 import { lookUpAccount } from "../oauth/account.ts";
@@ -41,7 +42,7 @@ async function saveConsent(ports: Ports, name: string, consent: Consent): Promis
     const existing = await look(ports, name, consent);
     const grant = existing ?? newGrant(ports, name, consent.integration, consent.requestedScopes);
     const change = consentChange(ports, grant, consent);
-    const events = [consentEvent(ports, { ...grant, ...change }, consent)];
+    const events = [consentEvent(ports, { ...grant, ...change }, consent), ...dropped(ports, grant)];
     if (existing === null) {
       const made: Grant = { ...grant, ...change };
       await ports.store.addGrant(made, events);
@@ -78,6 +79,7 @@ function consentChange(ports: Ports, grant: Grant, consent: Consent): GrantChang
     state: "active",
     cause: null,
     suspension: null,
+    ...NO_REVOCATION,
     integrationId: integration.id,
     requestedScopes,
     // An answer without `scope` means that all that was asked for is granted (RFC 6749 section 5.1).
@@ -92,6 +94,15 @@ function consentEvent(ports: Ports, grant: Grant, { how, integration }: Consent)
     missing_scopes: missingScopes(grant.requestedScopes, grant.scopes),
     access_fingerprint: grant.accessFingerprint,
   });
+}
+
+/**
+ * A provider that has still to be told that the consent before was ended is not told any more: at many, ending
+ * one token ends all that the same person granted.
+ */
+function dropped(ports: Ports, grant: Grant): EventDraft[] {
+  if (grant.revocation === null) return [];
+  return [grantEvent(ports, "revocation_dropped", grant, { reason: "consented_again" })];
 }
 
 async function noteAccount(ports: Ports, grant: Grant, { answer, integration }: Consent): Promise<Grant> {

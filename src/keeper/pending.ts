@@ -1,6 +1,7 @@
 import { toGrantkeeperError } from "../core/errors.ts";
 import type { Grant } from "../core/grant.ts";
 import type { Integration } from "../core/integration.ts";
+import { NO_REVOCATION } from "../core/revocation.ts";
 import { grantEvent } from "./audit.ts";
 import type { Ports } from "./ports.ts";
 import { newId } from "./ids.ts";
@@ -42,6 +43,7 @@ export function newGrant(
     presentations: 0,
     rejections: 0,
     suspectSince: null,
+    ...NO_REVOCATION,
     leaseOwner: null,
     leaseFence: 0,
     leaseExpiresAt: null,

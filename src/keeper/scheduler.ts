@@ -4,6 +4,7 @@ import type { Integration } from "../core/integration.ts";
 import { mayProbe } from "../core/refresh-rules.ts";
 import { keepPulse, type PulseMemory, newPulseMemory } from "./pulse.ts";
 import type { Ports, StoreIdentity } from "./ports.ts";
+import { retryRevocation } from "./queued-revocation.ts";
 import { refreshGrant } from "./refresh.ts";
 import { emptySpool } from "./spooling.ts";
 
@@ -12,6 +13,8 @@ const TICK = 15_000;
 const SHORTEST_PAUSE = 250;
 /** Rows taken at a look. */
 const BATCH = 512;
+/** Revocations begun at a look. */
+const REVOCATIONS = 16;
 
 /** What a tick found and began. */
 export interface TickReport {
@@ -102,6 +105,7 @@ async function tick(work: Work): Promise<TickReport> {
   await guarded(work, () => keepPulse(ports, work.pulse));
   const spooled = (await guarded(work, () => emptySpool(ports))) ?? 0;
   const relieved = (await guarded(work, () => relieveEnded(work))) ?? 0;
+  await guarded(work, () => beginRevocations(work));
   const begun = (await guarded(work, () => beginDue(work))) ?? { started: 0, hasMore: false };
   return { spooled, relieved, ...begun };
 }
@@ -151,8 +155,16 @@ async function relieveEnded(work: Work): Promise<number> {
   // The row says when it is due again if its holder is never heard of; now its end is known. Whether a
   // second sending could do harm is for the refresh itself to decide.
   const now = ports.clock.now();
-  for (const grant of fresh) begin(work, { ...grant, nextAttemptAt: now });
+  for (const grant of fresh) beginRefresh(work, { ...grant, nextAttemptAt: now });
   return fresh.length;
+}
+
+/** Providers that were away when a grant was revoked are told now. */
+async function beginRevocations(work: Work): Promise<void> {
+  const { ports } = work;
+  const waiting = await ports.store.revoking(ports.clock.now(), REVOCATIONS);
+  for (const grant of waiting)
+    if (!work.underWay.has(grant.id)) begin(work, grant, () => retryRevocation(ports, grant));
 }
 
 async function beginDue(work: Work): Promise<{ started: number; hasMore: boolean }> {
@@ -167,7 +179,7 @@ async function beginDue(work: Work): Promise<{ started: number; hasMore: boolean
   const due = await ports.store.due({ now, limit: limit + work.underWay.size, except });
   const fresh = inOrder(work, due).filter(({ id }) => !work.underWay.has(id));
   const chosen = choose(ports, fresh, integrations).slice(0, limit);
-  for (const grant of chosen) begin(work, grant);
+  for (const grant of chosen) beginRefresh(work, grant);
   return { started: chosen.length, hasMore: chosen.length >= limit };
 }
 
@@ -204,8 +216,12 @@ function inOrder({ pulse }: Work, grants: readonly Grant[]): readonly Grant[] {
   return [...grants.filter(isMine), ...grants.filter((grant) => !isMine(grant))];
 }
 
-function begin(work: Work, grant: Grant): void {
-  const { ports, options, underWay } = work;
+function beginRefresh(work: Work, grant: Grant): void {
+  begin(work, grant, () => refreshGrant(work.ports, grant, "schedule"));
+}
+
+function begin(work: Work, grant: Grant, job: () => Promise<unknown>): void {
+  const { options, underWay } = work;
   const ended = (): void => {
     underWay.delete(grant.id);
     if (work.onRoom === null || !hasRoom(work)) return;
@@ -214,7 +230,7 @@ function begin(work: Work, grant: Grant): void {
   };
   const run = async (): Promise<void> => {
     try {
-      await refreshGrant(ports, grant, "schedule");
+      await job();
     } catch (error) {
       options.onError(error, grant);
     } finally {

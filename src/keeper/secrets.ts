@@ -16,6 +16,11 @@ export function openToken(sealer: Sealer, grant: Grant, column: TokenColumn): st
   return sealed === null ? null : sealer.open(sealed, placeOfToken(grant.id, grant.generation, column));
 }
 
+/** Where the token of a revoked grant stands until its provider has been told. */
+export function placeOfRevokedToken({ id, generation }: Pick<Grant, "id" | "generation">): SealContext {
+  return { table: "grants", column: "revoked_token", id, generation };
+}
+
 /** The columns of a token set, sealed for the generation that it will be. */
 export function sealTokens(
   sealer: Sealer,

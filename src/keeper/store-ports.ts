@@ -210,6 +210,8 @@ export interface GrantStore {
    * ever is. One look at an index.
    */
   readonly nextDueAt: (after?: number) => Promise<number | null>;
+  /** Revoked grants whose provider is to be told by now, the one that waits longest first. */
+  readonly revoking: (now: number, limit: number) => Promise<Grant[]>;
   /** Grants under a lease, whoever holds it. As many as are in flight. */
   readonly leased: () => Promise<Grant[]>;
   /** How many grants of these integrations turned suspect between two times (inclusive) and still are. */

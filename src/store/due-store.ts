@@ -18,7 +18,7 @@ const GIVEN_UP =
 
 type DueStore = Pick<
   GrantStore,
-  "due" | "nextDueAt" | "leased" | "countSuspects" | "hurry" | "hurryFromTheFuture"
+  "due" | "nextDueAt" | "revoking" | "leased" | "countSuspects" | "hurry" | "hurryFromTheFuture"
 >;
 
 /** What is to be done next, found by indexes that hold little else. */
@@ -40,6 +40,11 @@ export function createDueStore(database: Database): DueStore {
       );
       return (rows[0]?.["at"] as number | undefined) ?? null;
     },
+    revoking: (now, limit) =>
+      list(
+        "select * from grants where revoke_at is not null and revoke_at <= $1 order by revoke_at limit $2",
+        [now, limit],
+      ),
     leased: () => list("select * from grants where lease_owner is not null"),
     countSuspects: async (integrations, from, to) => {
       const rows = await database.read(({ query }) =>

@@ -82,6 +82,8 @@ async function hold({ query }: Transaction, reason: HeldStore["reason"], at: num
       where ${HELD}`,
     values,
   );
+  // The original tells the provider; and a consent that is younger than a restored store may have made it void.
+  await query("update grants set revoke_at = null where revoke_at is not null");
   return Number(count?.["n"]);
 }
 

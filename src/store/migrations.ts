@@ -181,6 +181,16 @@ export const MIGRATIONS: readonly Migration[] = [
        )`,
     ],
   },
+  {
+    version: 5,
+    statements: () => [
+      `alter table grants add column revoked_token text`,
+      `alter table grants add column revoke_at bigint`,
+      `alter table grants add column revocation text`,
+      // Providers that have still to be told: none, nearly always.
+      `create index grants_revoking on grants (revoke_at) where revoke_at is not null`,
+    ],
+  },
 ];
 
 /** The schema version that this program writes. */

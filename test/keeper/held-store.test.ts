@@ -1,8 +1,9 @@
 import { describe, expect, test } from "vitest";
-import { refreshNow, revoke, suspend } from "../../src/keeper/manage.ts";
+import { refreshNow, suspend } from "../../src/keeper/manage.ts";
 import type { GrantWrite, Spooled } from "../../src/keeper/ports.ts";
 import { getToken } from "../../src/keeper/get-token.ts";
 import { resume, resumeAll } from "../../src/keeper/resume.ts";
+import { revoke } from "../../src/keeper/revoke.ts";
 import { createScheduler } from "../../src/keeper/scheduler.ts";
 import { emptySpool, spoolWrite } from "../../src/keeper/spooling.ts";
 import { openIdentity } from "../../src/store/identity.ts";

@@ -31,7 +31,13 @@ describeWith(await sharedPostgres(), "many grants on PostgreSQL", (server) => {
     const database = await open("many");
     const plain = createSqlStore(database, () => undefined);
     await plain.addIntegration(anIntegration(), anEvent({ type: "integration_added" }));
-    const sample = aGrant({ state: "active", presentations: 0, suspectSince: null, attempts: 0 });
+    const sample = aGrant({
+      state: "active",
+      presentations: 0,
+      suspectSince: null,
+      attempts: 0,
+      revokeAt: null,
+    });
     await plain.addGrant(sample, []);
     await copyRows(database, ROWS);
     await server.run("many", "analyze");
@@ -49,6 +55,7 @@ describeWith(await sharedPostgres(), "many grants on PostgreSQL", (server) => {
       claimed.flatMap((grant) => (grant === null ? [] : [store.changeGrant(writeOf(grant), grant)])),
     );
     expect(saved.filter((one) => one !== null)).toHaveLength(200);
+    await store.revoking(AT + 500, 16);
     await store.grantById("g7");
     await store.grant("g7");
 
@@ -59,6 +66,7 @@ describeWith(await sharedPostgres(), "many grants on PostgreSQL", (server) => {
     expect(byIndex(/order by next_attempt_at limit 1$/m)).toContain("grants_due");
     expect(byIndex(/order by coalesce/)).toContain("grants_due");
     expect(byIndex(/where lease_owner is not null/)).toContain("grants_leased");
+    expect(byIndex(/order by revoke_at/)).toContain("grants_revoking");
   });
 
   test(

@@ -287,7 +287,7 @@ describe("a copy", () => {
       { state: "suspended", suspension: held },
       { state: "suspended", suspension: null },
       { state: "pending" },
-      { state: "revoked" },
+      { state: "revoked", revokeAt: AT },
     );
     await createSqlStore(first.database, () => undefined).beat({ id: "a/b/c/1/2", startedAt: 1, now: AT });
     const before = await meta(first.database);
@@ -302,7 +302,8 @@ describe("a copy", () => {
       { state: "suspended", suspension: { ...byStore, wasHeld: true } },
       { state: "suspended", suspension: { ...byStore, wasHeld: true } },
       { state: "pending", suspension: null },
-      { state: "revoked", suspension: null },
+      // The original tells the provider; this one only where a person says so.
+      { state: "revoked", suspension: null, revokeAt: null, revocation: { attempts: 24 } },
     ]);
     const after = await meta(second.database);
     expect(after["instance_id"]).not.toBe(before["instance_id"]);

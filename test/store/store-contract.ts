@@ -261,6 +261,18 @@ export function storeContract(name: string, makeStore: () => Promise<StoreUnderT
         }
       });
 
+      test("providers that have still to be told: the longest waiting first, and none whose time has not come", async () => {
+        await withGrant({ revokeAt: null });
+        const waits = [AT + 30, AT + 10, AT + 20];
+        for (const [i, revokeAt] of waits.entries())
+          await store.addGrant(aGrant({ id: `w${i}`, name: `w${i}`, state: "revoked", revokeAt }), []);
+        const found = async (now: number, limit: number): Promise<string[]> =>
+          (await store.revoking(now, limit)).map(({ id }) => id);
+        expect(await found(AT + 9, 9)).toEqual([]);
+        expect(await found(AT + 20, 9)).toEqual(["w1", "w2"]);
+        expect(await found(AT + 99, 2)).toEqual(["w1", "w2"]);
+      });
+
       test("a write under a lease leaves a suspended grant suspended; a write of a person does not", async () => {
         await withGrant({ state: "suspended" });
         const leased = { generation: 1, leaseFence: 12 };

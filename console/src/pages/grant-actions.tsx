@@ -33,7 +33,9 @@ export function GrantActions({ grant }: { readonly grant: Grant }) {
           {words.reconsentNow}
         </Link>
       )}
-      {mayWrite && state === "active" && <RefreshButton onRefresh={() => change("refresh-now")} />}
+      {mayWrite && state === "active" && (
+        <PromptButton label={words.refresh} done={words.refreshed} onPress={() => change("refresh-now")} />
+      )}
       {mayWrite && state === "suspended" && <ResumeButton grant={grant} change={change} />}
       {mayWrite && (state === "active" || state === "reauthorization_required") && (
         <ConfirmButton
@@ -42,6 +44,9 @@ export function GrantActions({ grant }: { readonly grant: Grant }) {
           text={words.suspendText}
           onConfirm={() => change("suspend")}
         />
+      )}
+      {mayWrite && grant.revocation !== null && (
+        <PromptButton label={words.tellProvider} done={words.tellTried} onPress={() => change("revoke")} />
       )}
       {mayWrite && state !== "revoked" && state !== "pending" && (
         <ConfirmButton
@@ -71,20 +76,28 @@ export function GrantActions({ grant }: { readonly grant: Grant }) {
   );
 }
 
-function RefreshButton({ onRefresh }: { readonly onRefresh: () => Promise<void> }) {
-  const { grant: words, common } = useText();
+interface PromptButtonProps {
+  readonly label: string;
+  /** Said once it is done. */
+  readonly done: string;
+  readonly onPress: () => Promise<void>;
+}
+
+/** Does at once what it says: nothing breaks by it. */
+function PromptButton({ label, done, onPress }: PromptButtonProps) {
+  const { common } = useText();
   const action = useAction();
   const [isDone, setDone] = useState(false);
   return (
     <>
-      <button type="button" disabled={action.isBusy} onClick={() => void action.run(onRefresh).then(setDone)}>
-        {words.refresh}
+      <button type="button" disabled={action.isBusy} onClick={() => void action.run(onPress).then(setDone)}>
+        {label}
       </button>
       <span role="status" className={isDone ? "good small-text" : "unseen"}>
-        {isDone && !action.isBusy ? words.refreshed : ""}
+        {isDone && !action.isBusy ? done : ""}
       </span>
       {action.problem !== null && (
-        <Dialog title={words.refresh} onClose={action.forget}>
+        <Dialog title={label} onClose={action.forget}>
           <ProblemNotice problem={action.problem} />
           <div className="buttons">
             <button type="button" onClick={action.forget}>

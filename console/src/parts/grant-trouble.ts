@@ -30,7 +30,7 @@ export function troubleOf(
     case "pending":
       return { tone: "info", text: trouble.pending };
     case "revoked":
-      return null;
+      return grant.revocation === null ? null : { tone: "warn", text: trouble.providerNotTold };
     case "active":
       return troubleOfActive(grant, integrations, now, text);
   }

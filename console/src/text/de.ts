@@ -124,6 +124,8 @@ export const de: Text = {
     consentSoon: (when) => `Die Zustimmung endet ${when}, wenn keine Erneuerung gelingt.`,
     incident: "Der Anbieter weist diese Integration ab. Ihre Zustimmungen ruhen; keine ist verloren.",
     pending: "Noch hat niemand zugestimmt.",
+    providerNotTold:
+      "Hier beendet. Der Anbieter war nicht erreichbar und weiß es noch nicht; es wird wiederholt.",
   },
   grants: {
     title: "Zustimmungen",
@@ -179,6 +181,8 @@ export const de: Text = {
     actions: "Handlungen",
     refresh: "Jetzt erneuern",
     refreshed: "Erneuert.",
+    tellProvider: "Anbieter jetzt verständigen",
+    tellTried: "Versucht: er ist noch nicht erreichbar.",
     suspend: "Anhalten",
     resume: "Freigeben",
     reconsentNow: "Erneut zustimmen",
@@ -195,7 +199,7 @@ export const de: Text = {
     acceptRisk: "Das Original arbeitet nicht mehr",
     revokeTitle: (name) => `${name} widerrufen?`,
     revokeText:
-      "Der Anbieter erfährt es, und die Tokens werden vergessen. Jedes Programm und jede Datenquelle mit dieser Zustimmung steht sofort still. Zurück geht es nur mit der Zustimmung eines Menschen.",
+      "Der Anbieter erfährt es (später, falls er gerade nicht erreichbar ist), und die Tokens werden vergessen. Jedes Programm und jede Datenquelle mit dieser Zustimmung steht sofort still. Zurück geht es nur mit der Zustimmung eines Menschen.",
     removeTitle: (name) => `${name} entfernen?`,
     removeText:
       "Zustimmung und Tokens werden hier vergessen; der Anbieter erfährt nichts, und was anderswo übergeben wurde, läuft bis zu seinem Ende. Die Geschichte bleibt in den Ereignissen.",
@@ -431,6 +435,8 @@ export const de: Text = {
     suspended: "die Zustimmung ruht",
     resumed: "die Zustimmung ist freigegeben",
     revoked: "die Zustimmung wurde beendet",
+    revocation_delivered: "der Anbieter, der nicht erreichbar war, weiß nun vom Ende der Zustimmung",
+    revocation_dropped: "der Anbieter wird vom Ende der Zustimmung nicht mehr verständigt",
     removed: "die Zustimmung wurde vergessen",
     api_key_created: "ein Schlüssel eines Abnehmers wurde gemacht",
     api_key_revoked: "ein Schlüssel eines Abnehmers wurde gesperrt",

@@ -122,6 +122,7 @@ export const en = {
     consentSoon: (when: string) => `Consent ends ${when} if no refresh succeeds.`,
     incident: "The provider refuses this integration. Its grants are held; none is dead.",
     pending: "Nobody has consented yet.",
+    providerNotTold: "Ended here. The provider was away and has not been told yet; it is tried again.",
   },
   grants: {
     title: "Grants",
@@ -177,6 +178,8 @@ export const en = {
     actions: "Actions",
     refresh: "Refresh now",
     refreshed: "Refreshed.",
+    tellProvider: "Tell the provider now",
+    tellTried: "Tried: it is still away.",
     suspend: "Hold",
     resume: "Release",
     reconsentNow: "Consent again",
@@ -193,7 +196,7 @@ export const en = {
     acceptRisk: "The original is no longer at work",
     revokeTitle: (name: string) => `Revoke ${name}?`,
     revokeText:
-      "The provider is told, and the tokens are forgotten. Every program and data source that uses this grant stops at once. Getting it back needs a person's consent.",
+      "The provider is told (later, where it is away just now), and the tokens are forgotten. Every program and data source that uses this grant stops at once. Getting it back needs a person's consent.",
     removeTitle: (name: string) => `Remove ${name}?`,
     removeText:
       "The grant and its tokens are forgotten here; the provider is not told, so what was handed over elsewhere goes on until it ends. Its history stays in the events.",

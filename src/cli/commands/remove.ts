@@ -12,7 +12,7 @@ export function defineRemove(program: Command, session: Session): void {
   }).action((name: string, options: CommonOptions) =>
     withKeeper(session, options, async ({ keeper }) => {
       const grant = await remove(keeper.ports, name);
-      const wasAlive = grant.generation > 0 && grant.state !== "revoked";
+      const wasAlive = (grant.generation > 0 && grant.state !== "revoked") || grant.revocation !== null;
       present(session, options, { removed: name }, () => `${name} is forgotten.`);
       if (wasAlive) notice(session, ["The provider was not told: its tokens live on until they run out."]);
     }),

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { revoke } from "../../keeper/manage.ts";
+import { revoke } from "../../keeper/revoke.ts";
 import {
   type CommonOptions,
   defineCommand,
@@ -25,7 +25,16 @@ export function defineRevoke(program: Command, session: Session): void {
       present(session, options, document, () =>
         toldProvider ? `${name} is revoked, at the provider too.` : `${name} is revoked here.`,
       );
-      if (advice !== null) notice(session, [`The provider could not be told. ${advice}`], "Warning");
+      if (advice !== null)
+        notice(
+          session,
+          [
+            grant.revocation === null
+              ? `The provider could not be told. ${advice}`
+              : `The provider could not be told yet: ${grant.revocation.detail} ${advice}`,
+          ],
+          "Warning",
+        );
     }),
   );
 }

@@ -2,10 +2,11 @@ import { z } from "@hono/zod-openapi";
 import { GrantkeeperError } from "../../core/errors.ts";
 import { type Grant, grantDocument, type GrantDocument } from "../../core/grant.ts";
 import { contextOf, findGrant, grantFacts } from "../../keeper/find.ts";
-import { refreshNow, remove, revealRefreshToken, revoke, suspend } from "../../keeper/manage.ts";
+import { refreshNow, remove, revealRefreshToken, suspend } from "../../keeper/manage.ts";
 import type { Ports } from "../../keeper/ports.ts";
 import { refreshRejected } from "../../keeper/rejected-token.ts";
 import { resume } from "../../keeper/resume.ts";
+import { revoke } from "../../keeper/revoke.ts";
 import { defineRoute, type Route } from "../route.ts";
 import {
   countParameter,
@@ -96,7 +97,7 @@ const renew = defineRoute({
 const end = defineRoute({
   method: "post",
   path: "/v1/grants/{name}/revoke",
-  summary: "Ends a grant, and tells the provider where it can be told",
+  summary: "Ends a grant, and tells the provider where it can be told; a provider that is away is told later",
   scopes: ["grants:write"],
   body: z.strictObject({}).optional(),
   answer: grantSchema,
