@@ -41,7 +41,8 @@ try {
 }
 
 function refuseStrays(paths) {
-  const wanted = /^(dist|docs|examples)\/|^(package\.json|README\.md|LICENSE|CHANGELOG\.md|SECURITY\.md)$/;
+  const wanted =
+    /^(dist|docs|examples|packaging)\/|^(package\.json|README\.md|LICENSE|CHANGELOG\.md|SECURITY\.md)$/;
   const strays = paths.filter((path) => !wanted.test(path) || path.endsWith(".inputs"));
   if (strays.length > 0) throw new Error(`in the tarball, though it should not be: ${strays.join(", ")}`);
 }

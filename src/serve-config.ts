@@ -10,6 +10,8 @@ import { SETTINGS, type SettingName } from "./settings.ts";
 export interface ServeConfig {
   readonly host: string;
   readonly port: number;
+  /** The descriptor of a socket that was opened for us, in place of host and port; null: none. */
+  readonly socket: number | null;
   /** Without a path; null: the address that it listens at. */
   readonly publicUrl: URL | null;
   readonly allowedHosts: readonly string[];
@@ -27,6 +29,7 @@ export interface ServeConfig {
 export interface ServeOverrides {
   readonly host?: string | undefined;
   readonly port?: string | undefined;
+  readonly socket?: number | null;
 }
 
 /**
@@ -41,9 +44,11 @@ export async function readServeConfig(env: Environment, over: ServeOverrides = {
   const trustedProxies = listOf(setting("trusted_proxies"));
   for (const one of trustedProxies) checkNetwork(one);
   const tls = readTls(settings);
-  if (!isLoopback(host) && tls === null && trustedProxies.length === 0) throw reachable(host);
+  const socket = over.socket ?? null;
+  if (socket === null) refuseReachable(host, { tls, trustedProxies });
   return {
     host,
+    socket,
     port: whole("port", over.port ?? setting("port") ?? SETTINGS.port.fallback, 65_535),
     publicUrl: publicUrl(setting("public_url")),
     allowedHosts: listOf(setting("allowed_hosts")).map(allowedHost),
@@ -168,8 +173,16 @@ function checkNetwork(one: string): void {
   );
 }
 
-function reachable(host: string): GrantkeeperError {
-  return invalid(
+/**
+ * An address that others can reach needs TLS, or a proxy that has it.
+ * @throws {GrantkeeperError} `invalid_request`.
+ */
+export function refuseReachable(
+  host: string,
+  { tls, trustedProxies }: Pick<ServeConfig, "tls" | "trustedProxies">,
+): void {
+  if (isLoopback(host) || tls !== null || trustedProxies.length > 0) return;
+  throw invalid(
     `${host} can be reached from other machines, and tokens would pass in plain text.`,
     `Set ${SETTINGS.tls_cert_file.env} and ${SETTINGS.tls_key_file.env}, or name the proxy that has TLS in ${SETTINGS.trusted_proxies.env}, or listen at 127.0.0.1.`,
   );

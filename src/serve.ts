@@ -21,7 +21,7 @@ import { followChanges } from "./keeper/change-feed.ts";
 import type { Clock, Failpoint, HeldStore } from "./keeper/ports.ts";
 import { keepAlive } from "./keeper/run.ts";
 import { type OpenKeeper, openKeeper } from "./open.ts";
-import type { ServeConfig } from "./serve-config.ts";
+import { refuseReachable, type ServeConfig } from "./serve-config.ts";
 
 export interface ServeOptions {
   readonly env: Environment;
@@ -150,9 +150,14 @@ function listen(service: Service, config: ServeConfig, state: State): Promise<Ru
     app,
     watch: (request, response) => watchRequest(service, request, response),
     shortcut: (request, response) => answerFromMemory(service, request, response),
-    guardOptions: (address) => guardOptionsFor(address, config),
-    listen: { host: config.host, port: config.port },
+    guardOptions: (address) => {
+      // Of a socket that was handed over it is not known before. Nothing has been taken from it yet.
+      if (config.socket !== null) refuseReachable(address.address, config);
+      return guardOptionsFor(address, config);
+    },
+    listen: config.socket === null ? { host: config.host, port: config.port } : { fd: config.socket },
     tls: config.tls,
+    isSecure: service.isSecure,
   });
 }
 

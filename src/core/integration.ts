@@ -11,6 +11,9 @@ export interface Incident {
   readonly probedAt: number;
 }
 
+/** By which way a base address came in: the command line and the setup, or the HTTP API. */
+export type BaseUrlSource = "operator" | "program";
+
 /** A client registration at a provider (RFC 6749 section 2). */
 export interface Integration {
   readonly id: string;
@@ -24,6 +27,8 @@ export interface Integration {
   readonly scopes: readonly string[];
   /** Replaces the provider's own base address; null for the built-in one. */
   readonly baseUrl: string | null;
+  /** Who gave that address: an operator, on the server, may mean a machine of the own network; a program may not. */
+  readonly baseUrlFrom: BaseUrlSource;
   readonly incident: Incident | null;
   /** Counts changes; part of what the client secret is bound to. */
   readonly generation: number;

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from "node:http";
 import { type Context, Hono } from "hono";
 import type { HttpBindings } from "@hono/node-server";
 import { hasScope } from "../core/api-key.ts";
@@ -84,12 +85,18 @@ function refuseOtherMethods(
 function refuse(service: Service, c: Context<Env>, error: unknown): Response {
   const problem = problemOf(readable(error));
   if (problem.document.code === "internal") service.onFault(error);
-  return c.body(JSON.stringify(problem.document), problem.status as 400, headersOf(problem));
+  const fields = headersOf(problem, c.env.incoming);
+  return c.body(JSON.stringify(problem.document), problem.status as 400, fields);
 }
 
-/** The header fields of a refusal. */
-function headersOf({ headers }: Problem): Record<string, string> {
-  return { ...headers, "content-type": PROBLEM_JSON };
+/** A body that nobody wants any more is read to its end if it is no longer than this, in bytes. */
+const LITTLE_LEFT = 65_536;
+
+/** The header fields of a refusal. Where much of a body is still on its way, the connection ends instead. */
+function headersOf({ headers }: Problem, { complete, headers: given }: IncomingMessage) {
+  const left = given["transfer-encoding"] === undefined ? Number(given["content-length"] ?? 0) : Infinity;
+  const ends = !complete && left > LITTLE_LEFT;
+  return { ...headers, "content-type": PROBLEM_JSON, ...(ends && { connection: "close" }) };
 }
 
 /** A path that cannot be decoded is the request's fault, and hono's own words for it are its library's. */

@@ -72,6 +72,14 @@ function count(rawHeaders: readonly string[], name: string): number {
   return found;
 }
 
+/** Beside them where people come by https: never by plain http again, for a year (RFC 6797 section 6.1). */
+const TRANSPORT_SECURITY = { "strict-transport-security": "max-age=31536000" };
+
+/** The fields of every answer of a service that is reached by https, or is not. */
+export function securityHeaders(isSecure: boolean): Readonly<Record<string, string>> {
+  return isSecure ? { ...SECURITY_HEADERS, ...TRANSPORT_SECURITY } : SECURITY_HEADERS;
+}
+
 /** On every answer, whatever it is. */
 export const SECURITY_HEADERS: Readonly<Record<string, string>> = {
   "cache-control": "no-store",

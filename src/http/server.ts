@@ -11,7 +11,7 @@ import { getRequestListener } from "@hono/node-server";
 import type { Hono } from "hono";
 import { GrantkeeperError } from "../core/errors.ts";
 import type { Env } from "./app.ts";
-import { guard, type GuardOptions, MOST_FIELDS, SECURITY_HEADERS } from "./guard.ts";
+import { guard, type GuardOptions, MOST_FIELDS, securityHeaders } from "./guard.ts";
 import { HttpRefusal, PROBLEM_JSON, problemOf } from "./problem.ts";
 
 /** Every time-out and limit of a connection, in ms and bytes. */
@@ -41,15 +41,20 @@ export interface RunningServer {
 /** Answers a request, or says that it did not. */
 export type Shortcut = (request: IncomingMessage, response: ServerResponse) => boolean;
 
+/** Where to listen: a host and a port, or the descriptor of a socket that was opened for us. */
+type Place = Pick<ListenOptions, "host" | "port"> & { readonly fd?: number };
+
 export interface ServerOptions {
   readonly app: Hono<Env>;
   readonly shortcut: Shortcut;
   /** Sees each request that the shortcut did not answer. */
   readonly watch: (request: IncomingMessage, response: ServerResponse) => void;
-  /** Made when it is known where the server listens: its own address is one of the hosts. */
+  /** Made when it is known where the server listens: its own address is one of the hosts. May refuse the address. */
   readonly guardOptions: (address: AddressInfo) => GuardOptions;
-  readonly listen: ListenOptions;
+  readonly listen: Place;
   readonly tls: { readonly cert: string; readonly key: string } | null;
+  /** Whether it is reached by https, its own or that of a proxy before it. */
+  readonly isSecure: boolean;
   /** Other time-outs than the usual ones, for tests. */
   readonly timeouts?: Timeouts;
 }
@@ -67,6 +72,7 @@ export type Timeouts = Partial<
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const { app, shortcut, watch, tls } = options;
   const limits = { ...LIMITS, ...options.timeouts };
+  const fields = securityHeaders(options.isSecure);
   let guardOptions: GuardOptions = { hosts: new Set(), origins: new Set() };
   const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
   const answer: RequestListener = (request, response) => {
@@ -77,7 +83,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       if (shortcut(request, response)) return;
     } catch (error) {
       watch(request, response);
-      refuseDirectly(request, response, error);
+      refuseDirectly(request, response, error, fields);
       return;
     }
     watch(request, response);
@@ -85,7 +91,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     response.once("close", () => {
       if (!server.listening) request.socket.destroySoon();
     });
-    for (const [name, value] of Object.entries(SECURITY_HEADERS)) response.setHeader(name, value);
+    for (const [name, value] of Object.entries(fields)) response.setHeader(name, value);
     void listener(request, response);
   };
   const server: Server =
@@ -93,24 +99,41 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   server.maxHeadersCount = 2 * MOST_FIELDS;
   server.maxConnections = MOST_CONNECTIONS;
   // Without this, "Expect" other than 100-continue is answered by Node, without our fields.
-  server.on("checkExpectation", (request, response) => refuseDirectly(request, response, oddExpectation()));
-  server.on("clientError", (error, socket) => onClientError(error, socket as Socket));
+  server.on("checkExpectation", (request, response) =>
+    refuseDirectly(request, response, oddExpectation(), fields),
+  );
+  server.on("clientError", (error, socket) => onClientError(error, socket as Socket, fields));
   const address = await listen(server, options.listen);
-  guardOptions = options.guardOptions(address);
+  try {
+    guardOptions = options.guardOptions(address);
+  } catch (error) {
+    server.close();
+    throw error;
+  }
   return { address, stop: (patience) => stop(server, patience) };
 }
 
-function listen(server: Server, options: ListenOptions): Promise<AddressInfo> {
+function listen(server: Server, options: Place): Promise<AddressInfo> {
   return new Promise((resolve, reject) => {
     server.once("error", (cause: NodeJS.ErrnoException) => reject(cannotListen(options, cause)));
-    server.listen(options, () => resolve(server.address() as AddressInfo));
+    server.listen(options, () => {
+      const address = server.address();
+      if (typeof address === "object" && address !== null) return resolve(address);
+      server.close();
+      reject(noInternetSocket());
+    });
   });
 }
 
-function cannotListen(
-  { host = "", port = 0 }: ListenOptions,
-  cause: NodeJS.ErrnoException,
-): GrantkeeperError {
+function noInternetSocket(cause?: unknown): GrantkeeperError {
+  return new GrantkeeperError("invalid_request", "The socket that was handed over is not one of TCP.", {
+    remedy: "Give its socket unit ListenStream=127.0.0.1:8700.",
+    cause,
+  });
+}
+
+function cannotListen({ host = "", port = 0, fd }: Place, cause: NodeJS.ErrnoException): GrantkeeperError {
+  if (fd !== undefined) return noInternetSocket(cause);
   const isTaken = cause.code === "EADDRINUSE";
   return new GrantkeeperError(
     isTaken ? "conflict" : "invalid_request",
@@ -132,13 +155,18 @@ async function stop(server: Server, patience: number): Promise<void> {
 }
 
 /** Ahead of the router. The rest of the request is not read: its connection ends with the answer. */
-function refuseDirectly(request: IncomingMessage, response: ServerResponse, error: unknown): void {
+function refuseDirectly(
+  request: IncomingMessage,
+  response: ServerResponse,
+  error: unknown,
+  fields: Readonly<Record<string, string>>,
+): void {
   const { status, document, headers } = problemOf(error);
   const body = JSON.stringify(document);
   const hasBody =
     request.headers["content-length"] !== undefined || request.headers["transfer-encoding"] !== undefined;
   response.writeHead(status, {
-    ...SECURITY_HEADERS,
+    ...fields,
     ...headers,
     "content-type": PROBLEM_JSON,
     "content-length": Buffer.byteLength(body),
@@ -159,7 +187,11 @@ const STATUS_OF: Readonly<Record<string, readonly [status: number, reason: strin
 };
 
 /** What is no HTTP gets a short answer, and the connection ends: nothing after it could be told apart. */
-function onClientError(error: NodeJS.ErrnoException, socket: Socket): void {
+function onClientError(
+  error: NodeJS.ErrnoException,
+  socket: Socket,
+  fields: Readonly<Record<string, string>>,
+): void {
   // Node has no public name for the answer under way; its own handler of these errors looks here too.
   const { _httpMessage: current } = socket as { _httpMessage?: ServerResponse | null };
   if (current?.req.complete === true) {
@@ -169,19 +201,22 @@ function onClientError(error: NodeJS.ErrnoException, socket: Socket): void {
     return;
   }
   if (error.code !== "ECONNRESET" && socket.writable && current?.headersSent !== true)
-    socket.write(unreadable(STATUS_OF[error.code ?? ""] ?? [400, "Bad Request"]));
+    socket.write(unreadable(STATUS_OF[error.code ?? ""] ?? [400, "Bad Request"], fields));
   // Not only our half: whoever sends nonsense and never ends would keep the connection for ever.
   socket.destroySoon();
 }
 
-function unreadable([status, reason]: readonly [status: number, reason: string]): string {
+function unreadable(
+  [status, reason]: readonly [status: number, reason: string],
+  common: Readonly<Record<string, string>>,
+): string {
   const detail = "This is not a request that can be read.";
   const { document } = problemOf(
     new HttpRefusal(status, "invalid_request", detail, "Send one that is as RFC 9112 has it."),
   );
   const body = JSON.stringify(document);
   const fields = {
-    ...SECURITY_HEADERS,
+    ...common,
     connection: "close",
     "content-type": PROBLEM_JSON,
     "content-length": Buffer.byteLength(body),

@@ -3,19 +3,23 @@ import { type ApiKey, hasScope, isForGrant } from "../core/api-key.ts";
 import { isFromTheFuture } from "../core/refresh-rules.ts";
 import { secondsLeft } from "../core/token-set.ts";
 import { DEFAULT_MIN_TTL } from "../keeper/get-token.ts";
-import { SECURITY_HEADERS } from "./guard.ts";
+import { securityHeaders } from "./guard.ts";
 import type { Service } from "./service.ts";
 import type { HeldToken } from "./token-cache.ts";
 
 /** `/v1/grants/NAME/token`, with nothing in the query but one `min_ttl`. */
 const TARGET = /^\/v1\/grants\/([A-Za-z0-9][A-Za-z0-9._-]{0,63})\/token(?:\?min_ttl=(\d{1,9}))?$/;
 
-const FIELDS = [
-  ...Object.entries(SECURITY_HEADERS).flat(),
-  "content-type",
-  "application/json",
-  "content-length",
-];
+/** Header fields up to the length, made once. */
+function fieldsOf(isSecure: boolean): readonly string[] {
+  return [
+    ...Object.entries(securityHeaders(isSecure)).flat(),
+    "content-type",
+    "application/json",
+    "content-length",
+  ];
+}
+const [FIELDS, SECURE_FIELDS] = [fieldsOf(false), fieldsOf(true)];
 
 /**
  * Answers `GET /v1/grants/{name}/token` out of memory, where everything that it needs is there: the key, the
@@ -45,7 +49,7 @@ export function answerFromMemory(
     return false;
   service.limit(key);
   service.counts.count(counter, now);
-  send(response, held, left);
+  send(response, service.isSecure ? SECURE_FIELDS : FIELDS, held, left);
   service.metrics.observeFromMemory((performance.now() - startedAt) / 1000);
   return true;
 }
@@ -61,8 +65,13 @@ function asIssued({ issuedAt }: HeldToken): { readonly accessIssuedAt: number | 
   return { accessIssuedAt: issuedAt };
 }
 
-function send(response: ServerResponse, { head, tail, length, expiresAt }: HeldToken, left: number): void {
+function send(
+  response: ServerResponse,
+  fields: readonly string[],
+  { head, tail, length, expiresAt }: HeldToken,
+  left: number,
+): void {
   const seconds = expiresAt === null ? "" : String(left);
-  response.writeHead(200, [...FIELDS, String(length + seconds.length)]);
+  response.writeHead(200, [...fields, String(length + seconds.length)]);
   response.end(`${head}${seconds}${tail}`);
 }

@@ -12,6 +12,7 @@ import { keepConsent } from "./consent.ts";
 import { findIntegration } from "./find.ts";
 import { exchangeFailure } from "./exchange-failure.ts";
 import { endWithoutToken, forgetPending, forGrantNamed, newGrant } from "./pending.ts";
+import { sendTo } from "./outgoing.ts";
 import type { Ports } from "./ports.ts";
 import { openClient, placeOfVerifier } from "./secrets.ts";
 
@@ -174,7 +175,8 @@ async function redeem(
   return forGrantNamed(ports, name, integration, requestedScopes, async (before) => {
     const client = openClient(ports.sealer, integration);
     const startedAt = ports.clock.now();
-    const outcome = await exchangeCode({ ...code, profile, client, send: ports.send, now: ports.clock.now });
+    const wire = { profile, client, send: sendTo(ports, integration), now: ports.clock.now };
+    const outcome = await exchangeCode({ ...code, ...wire });
     if (outcome.kind !== "refreshed") throw exchangeFailure(outcome, name);
     const { answer } = outcome;
     const how = "granted";

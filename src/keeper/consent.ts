@@ -9,6 +9,7 @@ import { type TokenAnswer, type TokenSet, tokenSetFrom } from "../core/token-set
 import { lookUpAccount } from "../oauth/account.ts";
 import { grantEvent } from "./audit.ts";
 import { newGrant } from "./pending.ts";
+import { sendTo } from "./outgoing.ts";
 import type { Ports } from "./ports.ts";
 import { saveDelivered } from "./saving.ts";
 import { sealTokens } from "./secrets.ts";
@@ -114,7 +115,7 @@ async function noteAccount(ports: Ports, grant: Grant, { answer, integration }: 
     baseUrl,
     scopes,
     accessToken: answer.accessToken,
-    send: ports.send,
+    send: sendTo(ports, integration),
   });
   if (account === null) return grant;
   const events = isAnother(grant.account, account) ? [accountChanged(ports, grant, account)] : [];

@@ -7,6 +7,7 @@ import { keepConsent } from "./consent.ts";
 import { exchangeFailure } from "./exchange-failure.ts";
 import { findIntegration } from "./find.ts";
 import { forGrantNamed } from "./pending.ts";
+import { sendTo } from "./outgoing.ts";
 import type { Ports } from "./ports.ts";
 import { openClient } from "./secrets.ts";
 
@@ -52,7 +53,7 @@ async function consent(
   const wire = {
     profile: ports.profile(integration.provider),
     client: openClient(ports.sealer, integration),
-    send: ports.send,
+    send: sendTo(ports, integration),
     now: ports.clock.now,
   };
   const start = await startDevice({ ...wire, scopes: requestedScopes });

@@ -1,6 +1,6 @@
 import { GrantkeeperError } from "../core/errors.ts";
 import { instant } from "../core/grant.ts";
-import { DEFAULT_REDIRECT_URI, type Integration } from "../core/integration.ts";
+import { type BaseUrlSource, DEFAULT_REDIRECT_URI, type Integration } from "../core/integration.ts";
 import { parseName, quote } from "../core/names.ts";
 import { isScopeToken, parseScopes } from "../core/scopes.ts";
 import { parseBaseUrl, parseRedirectUri } from "../oauth/addresses.ts";
@@ -19,6 +19,8 @@ export interface IntegrationInput {
   readonly scope?: string | undefined;
   readonly preset?: string | undefined;
   readonly baseUrl?: string | undefined;
+  /** Who gives the base address; an operator where absent. */
+  readonly baseUrlFrom?: BaseUrlSource;
   /** Accept scopes that the provider is not known to have. */
   readonly allowUnknownScopes?: boolean | undefined;
 }
@@ -52,6 +54,7 @@ export async function addIntegration(
     redirectUri: parseRedirectUri(input.redirectUri ?? DEFAULT_REDIRECT_URI),
     scopes: chosenScopes(profile, input) ?? [],
     baseUrl: input.baseUrl === undefined ? null : parseBaseUrl(input.baseUrl),
+    baseUrlFrom: input.baseUrlFrom ?? "operator",
     incident: null,
     generation: 1,
     createdAt: now,
@@ -90,6 +93,7 @@ export async function updateIntegration(
     redirectUri: input.redirectUri === undefined ? before.redirectUri : parseRedirectUri(input.redirectUri),
     scopes: chosenScopes(profile, input) ?? before.scopes,
     baseUrl: input.baseUrl === undefined ? before.baseUrl : parseBaseUrl(input.baseUrl),
+    baseUrlFrom: input.baseUrl === undefined ? before.baseUrlFrom : (input.baseUrlFrom ?? "operator"),
     incident: null,
     updatedAt: ports.clock.now(),
   };

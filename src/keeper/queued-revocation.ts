@@ -10,6 +10,7 @@ import {
 import { type Revocation, revokeToken } from "../oauth/revocation.ts";
 import { grantEvent } from "./audit.ts";
 import { contextOf, findGrant } from "./find.ts";
+import { sendTo } from "./outgoing.ts";
 import type { Ports } from "./ports.ts";
 import { openClient, placeOfRevokedToken } from "./secrets.ts";
 
@@ -28,7 +29,7 @@ export interface Retried {
 export async function tellProvider(ports: Ports, grant: Grant, about: RevokedToken): Promise<Revocation> {
   const { integration, profile } = await contextOf(ports, grant);
   const client = openClient(ports.sealer, integration);
-  return revokeToken({ ...about, profile, client, send: ports.send });
+  return revokeToken({ ...about, profile, client, send: sendTo(ports, integration) });
 }
 
 /** The columns in which a token waits, sealed, for its provider to come back. */

@@ -15,6 +15,7 @@ import { refreshTokens } from "../oauth/token-request.ts";
 import { grantEvent } from "./audit.ts";
 import { contextOf, type GrantContext } from "./find.ts";
 import { heldByIncident } from "./incident.ts";
+import { sendTo } from "./outgoing.ts";
 import type { Ports } from "./ports.ts";
 import type { Errand } from "./provider-queue.ts";
 import { reportHealth } from "./provider-health.ts";
@@ -281,7 +282,7 @@ async function spend(
   const outcome = await refreshTokens({
     profile,
     ...secrets,
-    send: ports.send,
+    send: sendTo(ports, context.integration),
     now: clock.now,
     mayStillSend,
   });

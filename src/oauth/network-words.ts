@@ -1,7 +1,11 @@
+import { LEADS_INSIDE } from "./inside.ts";
+
 /** One line for each way a connection fails. Built from codes alone: an error's own text may carry a secret. */
 
 const BEFORE: Readonly<Record<string, string>> = {
   ENOTFOUND: "there is no host of that name",
+  [LEADS_INSIDE]:
+    "its name leads to an address of the inside, and the address was given over HTTP. If it is right, set it on the server: grantkeeper integration update NAME --base-url URL",
   EAI_AGAIN: "the name server does not answer",
   ECONNREFUSED: "the connection was refused",
   ECONNRESET: "the connection was reset before anything was sent",

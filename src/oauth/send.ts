@@ -17,6 +17,8 @@ export interface OutgoingRequest {
    * result is `not_sent`. This is where a lease's deadline is checked, since aborting is not un-sending.
    */
   readonly mayStillSend?: () => boolean;
+  /** The host's name must lead to addresses of the outside; else nothing is written, and it is `not_sent`. */
+  readonly outsideOnly?: boolean;
 }
 
 /** The raw answer, or what is known about why there is none. */

@@ -3,6 +3,7 @@ import { createSecureContext, rootCertificates } from "node:tls";
 import { Agent, type Dispatcher, EnvHttpProxyAgent, Pool } from "undici";
 import { GrantkeeperError } from "../core/errors.ts";
 import { OneExchange } from "./exchange.ts";
+import { outsideLookup } from "./inside.ts";
 import type { OutgoingRequest, Send, SendResult } from "./send.ts";
 
 /** How to reach the network. Everything from the environment comes in here; nothing is read from it. */
@@ -35,16 +36,28 @@ const NEVER_PROXIED = "localhost,127.0.0.1,[::1]";
  */
 export function createTransport(options: TransportOptions = {}): Transport {
   const connectTimeout = options.connectTimeout ?? 10_000;
-  const dispatcher = makeDispatcher(options, connectTimeout);
+  const tls = options.ca === undefined ? {} : { secureContext: contextTrusting(options.ca) };
+  const connect = { timeout: connectTimeout, ...tls };
+  const anywhere = makeDispatcher(options, connect);
+  let outside: Dispatcher | null = null;
   return {
-    send: (request) => exchange(dispatcher, request, connectTimeout),
-    close: () => dispatcher.close().catch(() => {}),
+    send: (request) => {
+      if (request.outsideOnly !== true) return exchange(anywhere, request, connectTimeout);
+      outside ??= makeDispatcher(options, { ...connect, lookup: outsideLookup });
+      return exchange(outside, request, connectTimeout);
+    },
+    close: async () => {
+      const dispatchers = outside === null ? [anywhere] : [anywhere, outside];
+      await Promise.all(dispatchers.map((dispatcher) => dispatcher.close().catch(() => {})));
+    },
   };
 }
 
-function makeDispatcher(options: TransportOptions, connectTimeout: number): Dispatcher {
-  const tls = options.ca === undefined ? {} : { secureContext: contextTrusting(options.ca) };
-  const connect = { timeout: connectTimeout, ...tls };
+type Connect = Exclude<Agent.Options["connect"], undefined | ((...words: never[]) => void)> & {
+  readonly timeout: number;
+};
+
+function makeDispatcher(options: TransportOptions, connect: Connect): Dispatcher {
   const common = {
     connect,
     connections: options.connections ?? 128,
@@ -66,7 +79,7 @@ function makeDispatcher(options: TransportOptions, connectTimeout: number): Disp
     noProxy: noProxy.trim() === "*" ? "*" : `${noProxy},${NEVER_PROXIED}`,
     requestTls: connect,
     proxyTls: connect,
-    clientFactory: (origin, settings) => proxyPool(origin, { ...settings, headersTimeout: connectTimeout }),
+    clientFactory: (origin, settings) => proxyPool(origin, { ...settings, headersTimeout: connect.timeout }),
   });
 }
 

@@ -20,6 +20,7 @@ export const INTEGRATION_COLUMNS = {
   redirectUri: ["redirect_uri", "text"],
   scopes: ["scopes", "list"],
   baseUrl: ["base_url", "text"],
+  baseUrlFrom: ["base_url_from", "text"],
   incident: ["incident", "json"],
   generation: ["generation", "number"],
   createdAt: ["created_at", "number"],

@@ -184,6 +184,7 @@ export const MIGRATIONS: readonly Migration[] = [
   {
     version: 5,
     statements: () => [
+      `alter table integrations add column base_url_from text not null default 'operator'`,
       `alter table grants add column revoked_token text`,
       `alter table grants add column revoke_at bigint`,
       `alter table grants add column revocation text`,

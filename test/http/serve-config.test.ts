@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, test } from "vitest";
 import { SETTINGS } from "../../src/settings.ts";
 import { readServeConfig } from "../../src/serve-config.ts";
+import { freePort } from "../oauth/servers.ts";
 import { openScene } from "./scene.ts";
 
 const home = mkdtempSync(join(tmpdir(), "grantkeeper-config-"));
@@ -47,6 +48,7 @@ describe("settings", () => {
     expect(await read({})).toEqual({
       host: "127.0.0.1",
       port: 8700,
+      socket: null,
       publicUrl: null,
       allowedHosts: [],
       trustedProxies: [],
@@ -162,22 +164,49 @@ describe("addresses that other machines can reach", () => {
   );
 });
 
-test("with a certificate it speaks TLS, and no plain text", async () => {
+/** One request over TLS, the certificate checked against ours. */
+function askOverTls(url: string, headers: Readonly<Record<string, string>>) {
+  return new Promise<{ status: number | undefined; text: string; hsts: unknown }>((resolve, reject) => {
+    const options = { ca: readFileSync(CERT), headers, servername: "localhost" };
+    const asked = request(url, options, (incoming) => {
+      let text = "";
+      incoming.setEncoding("utf8").on("data", (part: string) => (text += part));
+      incoming.on("end", () => {
+        const hsts = incoming.headers["strict-transport-security"];
+        resolve({ status: incoming.statusCode, text, hsts });
+      });
+    });
+    asked.on("error", reject).end();
+  });
+}
+
+test("with a certificate it speaks TLS, and no plain text, and tells browsers so with each answer", async () => {
   const { tls } = await read({ GRANTKEEPER_TLS_CERT_FILE: CERT, GRANTKEEPER_TLS_KEY_FILE: KEY });
   const scene = await openScene({ config: { tls } });
   expect(scene.url).toMatch(/^https:/);
   await scene.grant("g");
-  const answer = await new Promise<{ status: number | undefined; text: string }>((resolve, reject) => {
-    const headers = { authorization: `Bearer ${scene.admin}` };
-    const options = { ca: readFileSync(CERT), headers, servername: "localhost" };
-    const asked = request(`${scene.url}/v1/grants/g/token`, options, (incoming) => {
-      let text = "";
-      incoming.setEncoding("utf8").on("data", (part: string) => (text += part));
-      incoming.on("end", () => resolve({ status: incoming.statusCode, text }));
-    });
-    asked.on("error", reject).end();
+  const authorization = `Bearer ${scene.admin}`;
+  const hsts = "max-age=31536000";
+  // By the router, then out of memory.
+  for (let i = 0; i < 2; i++) {
+    const answer = await askOverTls(`${scene.url}/v1/grants/g/token`, { authorization });
+    expect(answer).toMatchObject({ status: 200, hsts, text: expect.stringContaining('"access_token"') });
+  }
+  expect(await askOverTls(`${scene.url}/nothing`, {})).toMatchObject({ status: 404, hsts });
+  expect(await askOverTls(`${scene.url}/livez`, { host: "evil.example" })).toMatchObject({
+    status: 403,
+    hsts,
   });
-  expect(answer.status).toBe(200);
-  expect(answer.text).toContain('"access_token"');
+  expect(await askOverTls(`${scene.url}/livez`, { expect: "gold" })).toMatchObject({ status: 400, hsts });
   await expect(fetch(scene.url.replace("https", "http"))).rejects.toThrow();
+});
+
+test.each([
+  ["https://tokens.example", "max-age=31536000"],
+  ["http://localhost", null],
+])("reached as %s, it tells browsers to stay with https: %s", async (address, hsts) => {
+  const port = await freePort();
+  await openScene({ config: { publicUrl: new URL(address), port } });
+  const answer = await fetch(`http://127.0.0.1:${port}/livez`);
+  expect(answer.headers.get("strict-transport-security")).toBe(hsts);
 });

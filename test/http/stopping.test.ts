@@ -38,6 +38,7 @@ test("stopping lets a request under way end, and then waits for no connection th
     guardOptions: ({ port }) => ({ hosts: new Set([`127.0.0.1:${port}`]), origins: new Set() }),
     listen: { host: "127.0.0.1", port: 0 },
     tls: null,
+    isSecure: false,
   });
   const { port } = server.address;
   const bytes = (path: string) => `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n\r\n`;

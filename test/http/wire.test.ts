@@ -155,6 +155,21 @@ describe("what cannot be read", () => {
   );
 });
 
+test("whoever is refused before all of the body has come is told that the connection ends", async () => {
+  const head = (key: string, length: number): string =>
+    `POST /v1/grants/g/suspend HTTP/1.1\r\nHost: 127.0.0.1:${scene.port}\r\nContent-Length: ${length}\r\n` +
+    `Content-Type: application/json\r\nAuthorization: Bearer ${key}\r\n\r\n`;
+  const unread = await exchange(scene.port, `${head("gk_wrong", 1_000_000)}{"a":`);
+  expect(statuses(unread)).toEqual([401]);
+  expect(unread.text).toMatch(/^connection: close\r$/im);
+  expect(unread.ended).toBe(true);
+  const whole = await exchange(scene.port, `${head("gk_wrong", 2)}{}`, {
+    enough: (answers) => answers.length === 1,
+  });
+  expect(statuses(whole)).toEqual([401]);
+  expect(whole.text).not.toMatch(/^connection: close\r$/im);
+});
+
 describe("clients that are slow", () => {
   test.each([
     ["say nothing", ""],
@@ -171,6 +186,7 @@ describe("clients that are slow", () => {
       guardOptions: ({ port }) => ({ hosts: new Set([`127.0.0.1:${port}`]), origins: new Set() }),
       listen: { host: "127.0.0.1", port: 0 },
       tls: null,
+      isSecure: false,
       timeouts: { headersTimeout: 100, requestTimeout: 200, connectionsCheckingInterval: 20 },
     });
     const { port } = server.address;

@@ -55,6 +55,7 @@ export async function openWired(replace: (store: Store) => Partial<Store> = () =
     guardOptions: ({ port }) => ({ hosts: new Set([`127.0.0.1:${port}`]), origins: new Set() }),
     listen: { host: "127.0.0.1", port: 0 },
     tls: null,
+    isSecure: false,
   });
   onTestFinished(() => server.stop(0));
   const { port } = server.address;

@@ -18,6 +18,7 @@ export function anIntegration(changes: Partial<Integration> = {}): Integration {
     redirectUri: "http://127.0.0.1:8700/oauth/callback",
     scopes: ["a", "b c"],
     baseUrl: null,
+    baseUrlFrom: "program",
     incident: null,
     generation: 1,
     createdAt: AT,

@@ -10,6 +10,7 @@ import { failpointFrom } from "../failpoint.ts";
 import { heldNotice } from "../held-notice.ts";
 import { printJson, tell } from "../io.ts";
 import { canRehearse, createRehearsal, REHEARSAL, type Rehearsal } from "../rehearsal-provider.ts";
+import { inheritedSocket, isManaged, tellServiceManager } from "../service-manager.ts";
 import { newSignInLink } from "../sign-in-link.ts";
 import { stopOnSignal } from "../stop-on-signal.ts";
 import { VERSION } from "../version.ts";
@@ -42,7 +43,12 @@ export function defineServe(program: Command, session: Session): void {
 
 async function run(session: Session, options: Options): Promise<void> {
   const { io } = session;
-  const config = await readServeConfig(io.env, options);
+  const { host, port } = options;
+  const config = await readServeConfig(io.env, {
+    host,
+    port,
+    socket: inheritedSocket(io.env, process.pid),
+  });
   const stop = stopOnSignal(io, "Stopping: waiting for requests and answers that are under way.");
   try {
     const rehearsal = createRehearsal(io.env);
@@ -55,10 +61,9 @@ async function run(session: Session, options: Options): Promise<void> {
       onHeld: heldNotice(io),
       onError: (error, grant) => tell(io, faultLine(error, grant)),
     });
-    const signInLink = await newSignInLink(io.env, service.url);
-    if (options.json === true) printJson(io, { url: service.url, sign_in_link: signInLink });
-    tell(io, `Ready at ${service.url}. Stop with Ctrl-C.`);
-    tell(io, `The console, for you, once, within ten minutes:\n\n${signInLink}\n`);
+    await welcome(session, options, service.url);
+    const untold = await tellServiceManager(io.env, "READY=1", `STATUS=Serving at ${service.url}`);
+    if (untold !== null) tell(io, `Warning: ${untold}`);
     if (options.rehearsal === true) await rehearse(session, service, rehearsal);
     const aborted = new Promise<null>((resolve) => {
       if (stop.signal.aborted) resolve(null);
@@ -66,6 +71,7 @@ async function run(session: Session, options: Options): Promise<void> {
     });
     process.on("SIGHUP", service.reopenLog);
     const failure = await Promise.race([aborted, service.ended]);
+    await tellServiceManager(io.env, "STOPPING=1", "STATUS=Waiting for what is under way");
     await service.stop();
     await rehearsal.close();
     process.off("SIGHUP", service.reopenLog);
@@ -74,6 +80,19 @@ async function run(session: Session, options: Options): Promise<void> {
   } finally {
     stop.end();
   }
+}
+
+/** Says where the service is and, but in a journal that others may read, gives a link into its console. */
+async function welcome({ io }: Session, options: Options, url: string): Promise<void> {
+  if (isManaged(io.env)) {
+    if (options.json === true) printJson(io, { url, sign_in_link: null });
+    tell(io, `Ready at ${url}. A link into the console: grantkeeper console.`);
+    return;
+  }
+  const signInLink = await newSignInLink(io.env, url);
+  if (options.json === true) printJson(io, { url, sign_in_link: signInLink });
+  tell(io, `Ready at ${url}. Stop with Ctrl-C.`);
+  tell(io, `The console, for you, once, within ten minutes:\n\n${signInLink}\n`);
 }
 
 /** The stand-in is up, and the person knows where to go. */

@@ -7,7 +7,8 @@ import {
   removeIntegration,
   updateIntegration,
 } from "../../keeper/integrations.ts";
-import { refuseInnerAddress } from "../outside-address.ts";
+import { isInsideHost } from "../../oauth/inside.ts";
+import { invalidRequest } from "../problem.ts";
 import { defineRoute, type Route } from "../route.ts";
 import { integrationSchema, nameSchema, pageOf } from "../schemas.ts";
 
@@ -82,7 +83,7 @@ const forget = defineRoute({
 export const integrationRoutes: readonly Route[] = [list, add, show, change, forget];
 
 function inputOf(given: Given): IntegrationInput {
-  refuseInnerAddress(given.base_url);
+  refuseInside(given.base_url);
   const { scopes } = given;
   return {
     clientId: given.client_id,
@@ -91,6 +92,20 @@ function inputOf(given: Given): IntegrationInput {
     scope: typeof scopes === "object" ? scopes.join(" ") : scopes,
     preset: given.preset,
     baseUrl: given.base_url,
+    baseUrlFrom: "program",
     allowUnknownScopes: given.allow_unknown_scopes,
   };
+}
+
+/**
+ * A program must not send us to machines that only we can reach. What a name leads to is looked at each time it
+ * is connected to.
+ * @throws {HttpRefusal} `invalid_request`.
+ */
+function refuseInside(address: string | undefined): void {
+  if (address === undefined || !URL.canParse(address) || !isInsideHost(new URL(address).hostname)) return;
+  throw invalidRequest(
+    "base_url leads to an address of the inside.",
+    "Give a provider's public address; one of your own network is set with: grantkeeper integration update NAME --base-url URL.",
+  );
 }
