@@ -37,8 +37,10 @@ export interface ServeOptions {
 
 /** A service at work. */
 export interface RunningService {
-  /** Where it listens, as in http://127.0.0.1:8700. */
+  /** Where it is reached: `public_url`, else where it listens, as in http://127.0.0.1:8700. */
   readonly url: string;
+  /** The port that it listens at. */
+  readonly port: number;
   /** For whoever moved the access log away. */
   readonly reopenLog: () => void;
   /** Resolves when refreshing has ended, with what ended it: null where it was `stop`. Never rejects. */
@@ -98,6 +100,7 @@ async function start(keeper: OpenKeeper, options: ServeOptions): Promise<Running
   const stopFlushing = flushRegularly(service, report);
   return {
     url: urlOf(server.address, config),
+    port: server.address.port,
     ended,
     reopenLog: () => log?.reopen(),
     stop: async () => {

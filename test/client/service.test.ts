@@ -11,7 +11,7 @@ import type { z } from "zod";
 import { afterEach, describe, expect, expectTypeOf, test } from "vitest";
 import { createClient, GrantkeeperClientError, type GrantStatus } from "../../src/client/index.ts";
 import type { grantSchema } from "../../src/http/schemas.ts";
-import { openScene } from "../http/scene.ts";
+import { openWatchedScene as openScene } from "../http/scene.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const closing: (() => Promise<void> | void)[] = [];

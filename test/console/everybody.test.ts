@@ -106,7 +106,7 @@ describe.skipIf(!hasBrowser)("for everybody", () => {
 
   test("a lost connection is said, and heals by itself", async () => {
     const port = await freePort();
-    const own = await openScene({ config: { port } });
+    const own = await openScene({ isWatched: false, config: { port } });
     await own.grant("meetings");
     const { page } = await visit(open(), own);
     await page.getByText("Everything is well").waitFor();

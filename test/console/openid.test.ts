@@ -5,7 +5,8 @@ import type { OpenIdSignIn } from "../../src/http/openid-routes.ts";
 import { hasBrowser } from "../browser/browser.ts";
 import { freePort } from "../oauth/servers.ts";
 import { CLIENT_ID, CLIENT_SECRET, type OpenIdServer, startOpenIdServer } from "./openid-server.ts";
-import { expectFit, expectNoComplaint, openScene, type Scene, useBrowser, visit } from "./stage.ts";
+import { openScene } from "../http/scene.ts";
+import { expectFit, expectNoComplaint, type Scene, useBrowser, visit } from "./stage.ts";
 
 const GROUPS = {
   ada: ["everybody", "keepers"],

@@ -6,7 +6,7 @@ import type { Role } from "../../src/core/session.ts";
 import type { EmulatorUser } from "../../src/emulator/index.ts";
 import { makeSignInLink } from "../../src/keeper/sessions.ts";
 import { launchBrowser } from "../browser/browser.ts";
-import { openScene, type Scene } from "../http/scene.ts";
+import { openWatchedScene as openScene, type Scene } from "../http/scene.ts";
 
 /** A page of somebody who is signed in, and everything that its browser complains of. */
 export interface Visit {

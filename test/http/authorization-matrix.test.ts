@@ -3,7 +3,7 @@ import { API_KEY_SCOPES, type ApiKeyScope, UNBOUND_SCOPES } from "../../src/core
 import type { TokenAnswer } from "../../src/emulator/index.ts";
 import { revokeApiKey } from "../../src/keeper/api-keys.ts";
 import { ask, forEach } from "./wire.ts";
-import { openScene, type Scene } from "./scene.ts";
+import { openWatchedScene as openScene, type Scene } from "./scene.ts";
 import { ROUTES } from "./all-routes.ts";
 
 /** Who may what, written down a second time: the routes' own lists are what is under test. `admin` may all. */

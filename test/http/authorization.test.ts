@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { API_KEY_SCOPES, type ApiKeyScope, newApiKeyText, UNBOUND_SCOPES } from "../../src/core/api-key.ts";
 import { createApiKey, revokeApiKey } from "../../src/keeper/api-keys.ts";
 import type { Route } from "../../src/http/route.ts";
-import { openScene, type Scene } from "./scene.ts";
+import { openWatchedScene as openScene, type Scene } from "./scene.ts";
 import { ROUTES } from "./all-routes.ts";
 
 const SCOPES = Object.keys(API_KEY_SCOPES) as ApiKeyScope[];

@@ -2,7 +2,7 @@
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { beginAuthorization } from "../../src/keeper/authorize.ts";
-import { openScene, type Scene } from "./scene.ts";
+import { openWatchedScene as openScene, type Scene } from "./scene.ts";
 import { ask } from "./wire.ts";
 import { hasBrowser, launchBrowser } from "../browser/browser.ts";
 

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { revokeApiKey } from "../../src/keeper/api-keys.ts";
 import { remove, suspend } from "../../src/keeper/manage.ts";
 import { familyOf, presentations } from "../reliability/oracle.ts";
-import { openScene } from "./scene.ts";
+import { openWatchedScene as openScene } from "./scene.ts";
 
 test("a token is served from the store, then from memory, and is the same; who got it is on record", async () => {
   const { ask, grant, key, other, service } = await openScene();

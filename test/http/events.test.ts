@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { revokeApiKey } from "../../src/keeper/api-keys.ts";
 import { resume } from "../../src/keeper/resume.ts";
 import { suspend } from "../../src/keeper/manage.ts";
-import { openScene, type Scene } from "./scene.ts";
+import { openWatchedScene as openScene, type Scene } from "./scene.ts";
 
 interface Seen {
   readonly id: number;

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { type Answer, openScene, type Scene } from "./scene.ts";
+import { type Answer, openWatchedScene as openScene, type Scene } from "./scene.ts";
 
 async function eventsOf(scene: Scene, key: string): Promise<{ grant: string | null; id: number }[]> {
   const all: { grant: string | null; id: number }[] = [];

@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, afterEach } from "vitest";
+import { afterAll, afterEach, expect } from "vitest";
 import {
   type Emulator,
   type EmulatorOptions,
@@ -17,6 +17,7 @@ import { type OpenKeeper, openKeeper } from "../../src/open.ts";
 import { type RunningService, serve, type ServeOptions } from "../../src/serve.ts";
 import { readServeConfig, type ServeConfig } from "../../src/serve-config.ts";
 import { asDocument } from "../keeper/rig.ts";
+import { startContractProxy } from "./contract-proxy.ts";
 
 type Closing = (() => Promise<void> | void)[];
 const afterTest: Closing = [];
@@ -25,8 +26,17 @@ const afterFile: Closing = [];
 afterEach(() => closeAll(afterTest));
 afterAll(() => closeAll(afterFile));
 
+/** All of them, whatever one of them has to say. */
 async function closeAll(closing: Closing): Promise<void> {
-  for (const close of closing.splice(0).toReversed()) await close();
+  const faults: unknown[] = [];
+  for (const close of closing.splice(0).toReversed()) {
+    try {
+      await close();
+    } catch (error) {
+      faults.push(error);
+    }
+  }
+  if (faults.length > 0) throw faults[0];
 }
 
 /** What a request answered, read whole. */
@@ -73,11 +83,18 @@ interface SceneOptions {
   readonly emulator?: EmulatorOptions;
   readonly serve?: Partial<ServeOptions>;
   readonly env?: Readonly<Record<string, string>>;
+  /** Everything passes a proxy that holds it against the API's description; at the end nothing may have broken it. */
+  readonly isWatched?: boolean;
   /** It stays for all tests of its file, where it would go with its test. */
   readonly lasts?: boolean;
 }
 
 const INTEGRATION = "recorder";
+
+/** A scene whose service stands behind the contract proxy. */
+export function openWatchedScene(options: SceneOptions = {}): Promise<Scene> {
+  return openScene({ isWatched: true, ...options });
+}
 
 export async function openScene(options: SceneOptions = {}): Promise<Scene> {
   const closing = options.lasts === true ? afterFile : afterTest;
@@ -89,7 +106,17 @@ export async function openScene(options: SceneOptions = {}): Promise<Scene> {
   const other = await openKeeper(env, { actor: "another_process" });
   closing.push(() => other.close());
   const { ports } = other;
-  const config = { ...(await readServeConfig(env, { port: "0" })), ...options.config };
+  const proxy = options.isWatched === true ? await startContractProxy() : null;
+  if (proxy !== null)
+    closing.push(async () => {
+      await proxy.close();
+      expect(proxy.violations).toEqual([]);
+    });
+  const config = {
+    ...(await readServeConfig(env, { port: "0" })),
+    ...(proxy !== null && { publicUrl: new URL(proxy.url) }),
+    ...options.config,
+  };
   const faults: unknown[] = [];
   const onError = (error: unknown): void => void faults.push(error);
   const service = await serve({
@@ -101,6 +128,7 @@ export async function openScene(options: SceneOptions = {}): Promise<Scene> {
     ...options.serve,
   });
   closing.push(() => service.stop());
+  await proxy?.leadTo(service.port);
   const { url } = service;
   const client = emulator.registerClient({ redirectUris: [`${url}/oauth/callback`] });
   await addIntegration(ports, INTEGRATION, "webex", {

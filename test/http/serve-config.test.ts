@@ -6,7 +6,6 @@ import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, test } from "vitest";
 import { SETTINGS } from "../../src/settings.ts";
 import { readServeConfig } from "../../src/serve-config.ts";
-import { freePort } from "../oauth/servers.ts";
 import { openScene } from "./scene.ts";
 
 const home = mkdtempSync(join(tmpdir(), "grantkeeper-config-"));
@@ -205,8 +204,7 @@ test.each([
   ["https://tokens.example", "max-age=31536000"],
   ["http://localhost", null],
 ])("reached as %s, it tells browsers to stay with https: %s", async (address, hsts) => {
-  const port = await freePort();
-  await openScene({ config: { publicUrl: new URL(address), port } });
-  const answer = await fetch(`http://127.0.0.1:${port}/livez`);
+  const { service } = await openScene({ config: { publicUrl: new URL(address) } });
+  const answer = await fetch(`http://127.0.0.1:${service.port}/livez`);
   expect(answer.headers.get("strict-transport-security")).toBe(hsts);
 });

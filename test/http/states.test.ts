@@ -1,6 +1,6 @@
 /** Every state of a grant × every verb of the API, warm and cold. */
 import { beforeAll, describe, expect, test } from "vitest";
-import { openScene, type Scene } from "./scene.ts";
+import { openWatchedScene as openScene, type Scene } from "./scene.ts";
 
 const STATES = ["pending", "active", "suspended", "dead with life", "dead", "revoked"] as const;
 
