@@ -8,6 +8,8 @@ export interface PulseMemory {
   last: Stamp | null;
   /** When a clock ahead of ours was last seen while others were alive. */
   aheadSeen: Stamp | null;
+  /** A clock was set back, by so many seconds as far as is known, and what was counted on it is not made good yet. */
+  setBack: { readonly seconds: number } | null;
   /** Keepers on this store whose heart beats, this one included. */
   keepers: number;
   /** Which of them this one is, from 0. */
@@ -15,7 +17,7 @@ export interface PulseMemory {
 }
 
 export function newPulseMemory({ clock }: Ports): PulseMemory {
-  return { startedAt: clock.now(), last: null, aheadSeen: null, keepers: 1, place: 0 };
+  return { startedAt: clock.now(), last: null, aheadSeen: null, setBack: null, keepers: 1, place: 0 };
 }
 
 /** A difference of the two clocks that is no drift any more. Milliseconds. */
@@ -37,13 +39,19 @@ export async function keepPulse(ports: Ports, memory: PulseMemory): Promise<void
   const isBehind = latest - now > JUMP;
   const isAlone = memory.keepers === 1;
   if (isBehind && !isAlone) memory.aheadSeen = stampOf(clock);
-  if (wasSetBack(clock, memory, isBehind && isAlone)) {
-    memory.aheadSeen = null;
-    const about = { id: null, name: null, generation: null };
-    const seconds = Math.round(Math.max(latest - now, 0) / 1000);
-    await store.hurryFromTheFuture(now, grantEvent(ports, "clock_set_back", about, { seconds }));
-  }
+  if (wasSetBack(clock, memory, isBehind && isAlone))
+    memory.setBack = { seconds: Math.round(Math.max(latest - now, 0) / 1000) };
   memory.last = stampOf(clock);
+  await makeGood(ports, memory);
+}
+
+/** Kept in mind until it is done: the heartbeat that told of it has taken its place in the store. */
+async function makeGood(ports: Ports, memory: PulseMemory): Promise<void> {
+  if (memory.setBack === null) return;
+  const about = { id: null, name: null, generation: null };
+  const event = grantEvent(ports, "clock_set_back", about, memory.setBack);
+  await ports.store.hurryFromTheFuture(ports.clock.now(), event);
+  memory.setBack = null;
 }
 
 /** Several beats of every living keeper: a clock that was ahead, and is not seen for so long, is so no more. */
@@ -57,6 +65,7 @@ const AHEAD_SEEN_FOR = 120_000;
 function wasSetBack(clock: Ports["clock"], memory: PulseMemory, wasAhead: boolean): boolean {
   const { last, aheadSeen } = memory;
   const isOver = aheadSeen !== null && elapsedSince(clock, aheadSeen) > AHEAD_SEEN_FOR;
+  if (isOver) memory.aheadSeen = null;
   return wasAhead || isOver || jumpedBack(last, stampOf(clock));
 }
 

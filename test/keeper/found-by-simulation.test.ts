@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { getToken } from "../../src/keeper/get-token.ts";
 import { refreshGrant } from "../../src/keeper/refresh.ts";
+import { GrantkeeperError } from "../../src/core/errors.ts";
 import { createScheduler } from "../../src/keeper/scheduler.ts";
 import { emptySpool } from "../../src/keeper/spooling.ts";
 import type { TokenSet } from "../../src/core/token-set.ts";
@@ -206,6 +207,41 @@ test("a dead grant that a clock a week ahead gave up is tried again when the clo
   await tick(rig);
   expect(rig.refreshes()).toBe(1);
   expect(await rig.grant()).toMatchObject({ state: "active", cause: null, generation: 2 });
+});
+
+test("that a clock was ahead is not forgotten while the store fails", async () => {
+  let fails = true;
+  const rig = await openRig({
+    secondsLeft: -60,
+    replace: ({ store }) => ({
+      store: {
+        ...store,
+        hurryFromTheFuture: (now, event) =>
+          fails
+            ? Promise.reject(new GrantkeeperError("storage_unavailable", "away"))
+            : store.hurryFromTheFuture(now, event),
+      },
+    }),
+  });
+  const { id, generation } = await rig.grant();
+  const ahead = { nextAttemptAt: START + 8 * DAY, lastAttemptAt: START + 7 * DAY };
+  await rig.ports.store.changeGrant({ id, expect: { generation }, change: ahead, events: [] });
+  await rig.ports.store.beat({ id: "there", startedAt: START, now: START + 7 * DAY });
+  await rig.ports.store.leave("there");
+  const errors: unknown[] = [];
+  const scheduler = createScheduler(rig.ports, { onError: (error) => errors.push(error) });
+  for (let i = 0; i < 2; i++) {
+    await scheduler.tick();
+    await scheduler.settled();
+    rig.pass(15_000);
+  }
+  expect(rig.refreshes()).toBe(0);
+  expect(errors).toMatchObject([{ message: "away" }, { message: "away" }]);
+  fails = false;
+  await scheduler.tick();
+  await scheduler.settled();
+  expect(rig.refreshes()).toBe(1);
+  expect(await rig.events("clock_set_back")).toHaveLength(1);
 });
 
 /** A refresh whose process is stopped, once its answer has come, for so long that another takes the grant. */

@@ -45,6 +45,8 @@ interface Keeper {
   readonly ports: Ports;
   /** When its last tick began. */
   tickedAt: number;
+  /** Until then none of its ticks is passed over. */
+  looksUntil: number;
   /** Set while it has nothing to do: when it looks again, and how it is told to look sooner. */
   idle: { since: number; until: number; readonly wake: () => void; cancel: () => void } | null;
 }
@@ -118,7 +120,13 @@ export function createFleet(stage: Stage): Fleet {
     const machine = machines[replica % machines.length];
     if (machine === undefined) throw new Error("a replica without a machine");
     const process = new Process(world, machine, ++started);
-    const keeper: Keeper = { process, ports: portsOf(process, stage.bug), tickedAt: 0, idle: null };
+    const keeper: Keeper = {
+      process,
+      ports: portsOf(process, stage.bug),
+      tickedAt: 0,
+      looksUntil: 0,
+      idle: null,
+    };
     keepers[replica] = keeper;
     trace(`start ${process.owner}`);
     void keepAlive(keeper).catch((error: unknown) =>
@@ -175,8 +183,9 @@ export function createFleet(stage: Stage): Fleet {
     return needs.due === null ? now + HOUR : needs.due - START - process.machine.offset;
   };
 
-  /** Whether its clocks have moved since its last tick, which any tick would see. */
-  const hasToLook = ({ process, tickedAt }: Keeper): boolean => process.machine.movedAt >= tickedAt;
+  /** Whether its clocks have moved since its last tick, or somebody's clock was ahead: any tick would see it. */
+  const hasToLook = ({ process, tickedAt, looksUntil }: Keeper): boolean =>
+    process.machine.movedAt >= tickedAt || world.now() < looksUntil;
 
   /** Heartbeats of the ticks that were passed over. */
   const beatForAll = (): void => {
@@ -185,6 +194,23 @@ export function createFleet(stage: Stage): Fleet {
       const { owner, machine } = keeper.process;
       database.look("update keepers set seen_at = $1 where id = $2", [Math.floor(world.now()), owner]);
       database.look("update meta set value = $1 where key = 'latest_beat'", [String(machine.wall())]);
+    }
+  };
+
+  /**
+   * Whoever beats after one whose clock is ahead sees that; where those heartbeats are passed over, nobody would.
+   * So the last heartbeat of one that ends is put down again, and the others look, until they know that it is over.
+   */
+  const showLastBeat = (ahead: Machine): void => {
+    const behind = keepers.filter(
+      (keeper): keeper is Keeper =>
+        keeper?.process.runs === true && ahead.wall() - keeper.process.machine.wall() > MINUTE,
+    );
+    if (behind.length === 0) return;
+    database.look("update meta set value = $1 where key = 'latest_beat'", [String(ahead.wall())]);
+    for (const keeper of behind) {
+      keeper.looksUntil = world.now() + 5 * MINUTE;
+      if (keeper.idle !== null) planAnew(keeper, keeper.idle, world.now() + chance.fraction() * TICK);
     }
   };
 
@@ -219,6 +245,7 @@ export function createFleet(stage: Stage): Fleet {
     ended.add(keeper.process.owner);
     keeper.process.kill();
     keepers[replica] = null;
+    showLastBeat(keeper.process.machine);
     world.at(world.now() + downFor, () => start(replica));
   };
 
