@@ -17,6 +17,7 @@ import { addOpenId } from "./http/openid-routes.ts";
 import { createService, type Rehearse, type Service } from "./http/service.ts";
 import { addSignIn } from "./http/sign-in.ts";
 import { answerFromMemory } from "./http/token-route.ts";
+import { openTracing, type Tracing } from "./http/tracing.ts";
 import { followChanges } from "./keeper/change-feed.ts";
 import type { Clock, Failpoint, HeldStore } from "./keeper/ports.ts";
 import { keepAlive } from "./keeper/run.ts";
@@ -80,9 +81,12 @@ async function start(keeper: OpenKeeper, options: ServeOptions): Promise<Running
   const { rehearse = null } = options;
   const hooks = { onFault: report, onRequest, stopping: signal, rehearse };
   const isSecure = config.tls !== null || config.publicUrl?.protocol === "https:";
-  const service = createService(keeper.ports, feed, { ...config, isSecure, version, ...hooks });
+  const tracing = openTracing(version);
+  const { send } = keeper.ports;
+  const ports = tracing === null ? keeper.ports : { ...keeper.ports, send: tracing.watchSend(send) };
+  const service = createService(ports, feed, { ...config, isSecure, version, ...hooks });
   const state: State = { reason: { code: "starting", message: "It has not yet looked at what is due." } };
-  const server = await listen(service, config, state).catch(async (error: unknown) => {
+  const server = await listen(service, config, state, tracing).catch(async (error: unknown) => {
     await feed.stop();
     throw error;
   });
@@ -134,7 +138,12 @@ interface State {
   reason: Reason | null;
 }
 
-function listen(service: Service, config: ServeConfig, state: State): Promise<RunningServer> {
+function listen(
+  service: Service,
+  config: ServeConfig,
+  state: State,
+  tracing: Tracing | null,
+): Promise<RunningServer> {
   const app = createApp(service, routesOf(service), (open) => {
     addSignIn(open, service);
     addOpenId(open, service);
@@ -152,7 +161,8 @@ function listen(service: Service, config: ServeConfig, state: State): Promise<Ru
   return startServer({
     app,
     watch: (request, response) => watchRequest(service, request, response),
-    shortcut: (request, response) => answerFromMemory(service, request, response),
+    shortcut: (request, response) => answerFromMemory(service, request, response, tracing !== null),
+    ...(tracing !== null && { around: tracing.watchRequests }),
     guardOptions: (address) => {
       // Of a socket that was handed over it is not known before. Nothing has been taken from it yet.
       if (config.socket !== null) refuseReachable(address.address, config);

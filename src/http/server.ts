@@ -49,6 +49,8 @@ export interface ServerOptions {
   readonly shortcut: Shortcut;
   /** Sees each request that the shortcut did not answer. */
   readonly watch: (request: IncomingMessage, response: ServerResponse) => void;
+  /** Put around whatever answers requests. */
+  readonly around?: (listener: RequestListener) => RequestListener;
   /** Made when it is known where the server listens: its own address is one of the hosts. May refuse the address. */
   readonly guardOptions: (address: AddressInfo) => GuardOptions;
   readonly listen: Place;
@@ -94,8 +96,11 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     for (const [name, value] of Object.entries(fields)) response.setHeader(name, value);
     void listener(request, response);
   };
+  const { around = (listener: RequestListener) => listener } = options;
   const server: Server =
-    tls === null ? createServer(limits, answer) : createTlsServer({ ...limits, ...tls }, answer);
+    tls === null
+      ? createServer(limits, around(answer))
+      : createTlsServer({ ...limits, ...tls }, around(answer));
   server.maxHeadersCount = 2 * MOST_FIELDS;
   server.maxConnections = MOST_CONNECTIONS;
   // Without this, "Expect" other than 100-continue is answered by Node, without our fields.

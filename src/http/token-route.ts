@@ -4,9 +4,11 @@ import { isFromTheFuture } from "../core/refresh-rules.ts";
 import { secondsLeft } from "../core/token-set.ts";
 import { DEFAULT_MIN_TTL } from "../keeper/get-token.ts";
 import { securityHeaders } from "./guard.ts";
+import { requestFacts } from "./observe.ts";
 import type { Service } from "./service.ts";
 import type { HeldToken } from "./token-cache.ts";
 
+const ROUTE = "/v1/grants/{name}/token";
 /** `/v1/grants/NAME/token`, with nothing in the query but one `min_ttl`. */
 const TARGET = /^\/v1\/grants\/([A-Za-z0-9][A-Za-z0-9._-]{0,63})\/token(?:\?min_ttl=(\d{1,9}))?$/;
 
@@ -25,12 +27,14 @@ const [FIELDS, SECURE_FIELDS] = [fieldsOf(false), fieldsOf(true)];
  * Answers `GET /v1/grants/{name}/token` out of memory, where everything that it needs is there: the key, the
  * opened token with enough life, and this consumer's first hand-out of it in the audit. False: it did not,
  * and the ordinary route has to. It is what programs ask for thousands of times, and answering ahead of the
- * router makes it as fast as a server that does nothing else.
+ * router makes it as fast as a server that does nothing else. Where somebody `isWatching` the request, it is told
+ * of route and key.
  */
 export function answerFromMemory(
   service: Service,
   request: IncomingMessage,
   response: ServerResponse,
+  isWatching = false,
 ): boolean {
   if (request.method !== "GET") return false;
   const startedAt = performance.now();
@@ -47,6 +51,7 @@ export function answerFromMemory(
   const wanted = minTtl === undefined ? DEFAULT_MIN_TTL : Number(minTtl);
   if (counter === undefined || left < wanted || left <= 0 || isFromTheFuture(asIssued(held), now))
     return false;
+  if (isWatching) Object.assign(requestFacts(response), { route: ROUTE, key: key.id });
   service.limit(key);
   service.counts.count(counter, now);
   send(response, service.isSecure ? SECURE_FIELDS : FIELDS, held, left);

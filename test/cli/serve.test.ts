@@ -1,9 +1,10 @@
 /** The service and its keys from the command line, as processes: made, used, revoked, stopped. */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { describe, expect, test } from "vitest";
 import { connectedHome } from "./connected.ts";
-import { addSecret, documentOf, json, newHome, run, start, textAt } from "./support.ts";
+import { addSecret, documentOf, given, json, newHome, run, start, textAt } from "./support.ts";
 
 /** A service on a free port, and how to end it in order. */
 async function startService(home: string) {
@@ -201,4 +202,22 @@ describe("settings of the service", () => {
     expect([second.exitCode, second.stderr]).toEqual([2, expect.stringContaining("--port")]);
     expect(await service.stop()).toBe(0);
   });
+});
+
+test("an OpenTelemetry SDK that the environment loads gets the spans of the bundled service", async () => {
+  const { home } = await connectedHome();
+  const sdk = import.meta.resolve("@opentelemetry/sdk-trace-node");
+  const loaded = given(
+    "tracing.mjs",
+    `import { NodeTracerProvider, SimpleSpanProcessor } from ${JSON.stringify(sdk)};
+     const exporter = { export: (spans, done) => { for (const { name } of spans) process.stdout.write("span " + name + "\\n"); done({ code: 0 }); }, shutdown: async () => {} };
+     new NodeTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] }).register();`,
+  );
+  const env = { NODE_OPTIONS: `--import ${pathToFileURL(loaded).href}` };
+  const { child, until, ended } = start(["serve", "--port", "0"], { home, env });
+  const [, url = ""] = await until("stderr", /Ready at (\S+?)\. /);
+  expect((await fetch(`${url}/v1/grants`)).status).toBe(401);
+  await until("stdout", /span GET \/v1\/grants\n/);
+  child.kill("SIGTERM");
+  expect((await ended).exitCode).toBe(0);
 });
