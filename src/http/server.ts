@@ -96,7 +96,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     for (const [name, value] of Object.entries(fields)) response.setHeader(name, value);
     void listener(request, response);
   };
-  const { around = (listener: RequestListener) => listener } = options;
+  const { around = (inner: RequestListener) => inner } = options;
   const server: Server =
     tls === null
       ? createServer(limits, around(answer))
