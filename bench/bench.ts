@@ -2,6 +2,7 @@ import { measureConsole } from "./console.ts";
 import { measureInstall } from "./install.ts";
 import { measureRefresh } from "./refresh.ts";
 import { measureMillion, measureOverdue } from "./scale.ts";
+import { measureHerd, measureSize } from "./size.ts";
 import { measureStart } from "./start.ts";
 import { measureTokens } from "./tokens.ts";
 
@@ -10,6 +11,8 @@ const BENCHMARKS: Readonly<Record<string, (root: string) => Promise<void>>> = {
   install: measureInstall,
   refresh: measureRefresh,
   tokens: measureTokens,
+  herd: measureHerd,
+  size: measureSize,
   console: measureConsole,
   overdue: measureOverdue,
   million: measureMillion,

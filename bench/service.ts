@@ -11,10 +11,21 @@ export interface BenchedService {
 }
 
 export async function startService(root: string, home: string): Promise<BenchedService> {
-  const child = spawn(process.execPath, [join(root, "dist/cli/main.js"), "serve", "--port", "0", "--json"], {
-    env: { ...process.env, GRANTKEEPER_HOME: home },
-    stdio: ["ignore", "pipe", "inherit"],
-  });
+  const child = spawn(
+    process.execPath,
+    [
+      ...(process.env["GRANTKEEPER_BENCH_NODE"]?.split(" ") ?? []),
+      join(root, "dist/cli/main.js"),
+      "serve",
+      "--port",
+      "0",
+      "--json",
+    ],
+    {
+      env: { ...process.env, GRANTKEEPER_HOME: home },
+      stdio: ["ignore", "pipe", "inherit"],
+    },
+  );
   const [text] = (await once(child.stdout, "data")) as [Buffer];
   const { url, sign_in_link: link } = JSON.parse(String(text)) as { url: string; sign_in_link: string };
   return { child, url, link };

@@ -49,7 +49,7 @@ async function answerRoute(service: Service, route: Route, c: Context<Env>): Pro
   const query = readQuery(c, route.query);
   const body = await readBody(c, route.body);
   const ports = service.actingAs(caller);
-  const result = await route.handle({ ports, caller, name, query, body, headers: c.req.raw.headers });
+  const result = await route.handle({ ports, caller, name, query, body, headers: c.env.incoming.headers });
   // A stream: what goes out there was made by the schema's own maker.
   if (result instanceof Response) return result;
   if (route.answer === null) return c.body(null, route.status as 204);

@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from "node:http";
 import type { z } from "zod";
 import type { ApiKeyScope } from "../core/api-key.ts";
 import type { Ports } from "../keeper/ports.ts";
@@ -12,7 +13,7 @@ export interface Call<Query, Body> {
   readonly name: string;
   readonly query: Query;
   readonly body: Body;
-  readonly headers: Headers;
+  readonly headers: IncomingHttpHeaders;
 }
 
 /** One operation of the API: what the router, the OpenAPI document and the documentation's test read. */

@@ -8,7 +8,7 @@ import { addEvent } from "./event-store.ts";
 import { createGrantWrites } from "./grant-writes.ts";
 import type { NextTurn } from "./group-commit.ts";
 import { readGrantPage } from "./grant-page.ts";
-import { countHandOuts, readHandOuts, recordHandOut } from "./hand-outs.ts";
+import { countHandOuts, createHandOutRecorder, readHandOuts } from "./hand-outs.ts";
 import { readStandings } from "./standings.ts";
 import { readSummary } from "./summary.ts";
 import { insert, readOne, refusingDuplicates } from "./statements.ts";
@@ -56,7 +56,7 @@ export function createGrantStore(database: Database, failpoint: Failpoint, nextT
         ]);
         await addEvent(transaction, event);
       }),
-    recordHandOut: (handOut) => recordHandOut(database, handOut),
+    recordHandOut: createHandOutRecorder(database, nextTurn),
     handOuts: (grantId) => readHandOuts(database, grantId),
     countHandOuts: (counts) => countHandOuts(database, counts),
   };

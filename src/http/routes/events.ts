@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from "node:http";
 import { z } from "@hono/zod-openapi";
 import { isForGrant } from "../../core/api-key.ts";
 import { EVENT_TYPES, eventDocument } from "../../core/events.ts";
@@ -53,14 +54,14 @@ export function eventRoutes({ streams }: Pick<Service, "streams">): readonly Rou
   return [list];
 }
 
-function wantsStream(headers: Headers): boolean {
-  return /\btext\/event-stream\b/i.test(headers.get("accept") ?? "");
+function wantsStream(headers: IncomingHttpHeaders): boolean {
+  return /\btext\/event-stream\b/i.test(headers.accept ?? "");
 }
 
 /** Where a client was cut off: it has the last id that it saw. */
-function resumeAt(headers: Headers): number | null {
-  const given = headers.get("last-event-id");
-  if (given === null || given === "") return null;
+function resumeAt(headers: IncomingHttpHeaders): number | null {
+  const given = String(headers["last-event-id"] ?? "");
+  if (given === "") return null;
   if (/^\d{1,15}$/.test(given)) return Number(given);
   throw invalidRequest("Last-Event-ID is not an id that was given here.", "Leave it out, or give `after`.");
 }
