@@ -1,7 +1,7 @@
 /** What the pages show and do, one by one; each is looked at by axe, dialogs too. */
 import { readFileSync } from "node:fs";
 import { beforeAll, describe, expect, test } from "vitest";
-import { refreshNow, suspend } from "../../src/keeper/manage.ts";
+import { refreshNow, remove, suspend } from "../../src/keeper/manage.ts";
 import { hasBrowser } from "../browser/browser.ts";
 import { expectFit, expectNoComplaint, openScene, PEOPLE, type Scene, useBrowser, visit } from "./stage.ts";
 
@@ -60,6 +60,30 @@ describe.skipIf(!hasBrowser)("the pages", () => {
     await refreshNow(scene.other.ports, "board");
     await page.getByText("Everything is well").waitFor();
     expectNoComplaint(visitor);
+  });
+
+  test("revoked while the provider is away: said so, and told when asked to once it is back", async () => {
+    await scene.grant("leaving");
+    const visitor = await visit(open(), scene);
+    const { page } = visitor;
+    await page.goto(`${scene.url}/grants/leaving`);
+    const outage = scene.emulator.fault({ on: "revoke", kind: "status", status: 503, times: "always" });
+    await page.getByRole("button", { name: "Revoke" }).click();
+    const dialog = page.getByRole("dialog");
+    await dialog.getByLabel(/Type leaving/).fill("leaving");
+    await dialog.getByRole("button", { name: "Revoke" }).click();
+    const waits = page.getByText("has not been told yet");
+    await waits.waitFor();
+    const tellNow = page.getByRole("button", { name: "Tell the provider now" });
+    await tellNow.click();
+    await page.getByText("Tried: it is still away.").waitFor();
+    await expectFit(page, "a revocation that waits");
+    outage.remove();
+    await tellNow.click();
+    await waits.waitFor({ state: "detached" });
+    expect(await tellNow.count()).toBe(0);
+    expectNoComplaint(visitor);
+    await remove(scene.other.ports, "leaving");
   });
 
   test("what breaks something asks first: with the name typed, and not without", async () => {
