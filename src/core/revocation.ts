@@ -28,7 +28,7 @@ export const NO_REVOCATION: RevocationQueue = { revokedToken: null, revokeAt: nu
 
 const MINUTE = 60_000;
 const LONGEST_WAIT = 60 * MINUTE;
-/** Of a token whose end is not known: longer than any refresh token that is not used is good for at Webex. */
+/** Of a token whose end is not known: as long as the longest life of an unused refresh token that is known. */
 const LONGEST_QUEUE = 90 * 24 * 60 * MINUTE;
 
 /** When a provider is asked again after so many times in vain: a minute, doubled up to an hour, with jitter. */
