@@ -1,3 +1,5 @@
+import { GrantkeeperError } from "../core/errors.ts";
+import type { EventDraft } from "../core/events.ts";
 import type { HandOut, HandOutCount, HandOutRecord } from "../keeper/ports.ts";
 import type { Database, Transaction } from "./database.ts";
 import { addEvents } from "./event-store.ts";
@@ -5,84 +7,125 @@ import { createGroupCommit, type NextTurn } from "./group-commit.ts";
 
 /**
  * Writes down who was given which generation: durably the first time, counted afterwards. Resolves with true for
- * the first. All that are ready at the same moment share their commits: whoever waited for one refresh wants its
- * token at the same moment as all others.
+ * the first; rejects with `not_found` where the grant was removed meanwhile. All that are ready at the same moment
+ * share their commits: whoever waited for one refresh wants its token at the same moment as all others.
  */
 export function createHandOutRecorder(
   database: Database,
   nextTurn?: NextTurn,
 ): (handOut: HandOut) => Promise<boolean> {
-  let jobs = 0;
-  const record = createGroupCommit<{ readonly handOut: HandOut; readonly n: number }, boolean>({
-    keyOf: ({ n }) => String(n),
-    commit: (batch) =>
-      recordTogether(
-        database,
-        batch.map(({ handOut }) => handOut),
-      ),
-    ...(nextTurn && { nextTurn }),
-  });
-  return (handOut) => record({ handOut, n: jobs++ });
+  const count = inGroups(database, countTogether, nextTurn);
+  const addFirst = inGroups(database, addFirsts, nextTurn);
+  return async (handOut) => {
+    // Counting needs no sync to disk, and it would cost every reader one; the first hand-out has it.
+    if ((await count(handOut)) === "counted") return false;
+    const result = await addFirst(handOut);
+    if (result === "no_grant") throw new GrantkeeperError("not_found", "The grant was removed meanwhile.");
+    return result === "first";
+  };
 }
 
-/** Who of some was the first of its generation and consumer. */
-async function recordTogether(database: Database, handOuts: readonly HandOut[]): Promise<boolean[]> {
-  const groups = new Map<string, { readonly first: HandOut; times: number; at: number }>();
+/** What became of a hand-out; `unknown`: it is the first of its generation and consumer, as far as can be seen. */
+type Recorded = "counted" | "unknown" | "first" | "no_grant";
+
+/** Hand-outs of one generation to one consumer that are written down together. */
+interface Group extends HandOutCount {
+  /** The one that is the first, if any of them is. */
+  readonly handOut: HandOut;
+}
+
+/** Lets everything that is ready go through `work` in one transaction: a group for all hand-outs that are alike. */
+function inGroups(
+  database: Database,
+  work: (database: Database, groups: readonly Group[]) => Promise<ReadonlyMap<string, Recorded>>,
+  nextTurn: NextTurn | undefined,
+): (handOut: HandOut) => Promise<Recorded> {
+  let jobs = 0;
+  const line = createGroupCommit<{ readonly handOut: HandOut; readonly job: number }, Recorded>({
+    // Those that are alike go together, and need not wait for each other's commits.
+    keyOf: ({ job }) => String(job),
+    commit: async (batch) => {
+      const groups = groupsOf(batch.map(({ handOut }) => handOut));
+      const results = await work(database, [...groups.values()]);
+      return batch.map(({ handOut }) => {
+        const result = results.get(keyOf(handOut)) ?? "unknown";
+        const isTheFirst = groups.get(keyOf(handOut))?.handOut === handOut;
+        return result === "first" && !isTheFirst ? "counted" : result;
+      });
+    },
+    ...(nextTurn && { nextTurn }),
+  });
+  return (handOut) => line({ handOut, job: jobs++ });
+}
+
+function groupsOf(handOuts: readonly HandOut[]): ReadonlyMap<string, Group> {
+  const groups = new Map<string, Group>();
   for (const handOut of handOuts) {
     const key = keyOf(handOut);
-    const group = groups.get(key) ?? { first: handOut, times: 0, at: 0 };
-    groups.set(key, { ...group, times: group.times + 1, at: Math.max(group.at, handOut.at) });
+    const group = groups.get(key);
+    const { grantId, generation, consumer, at } = handOut;
+    groups.set(
+      key,
+      group === undefined
+        ? { grantId, generation, consumer, handOut, times: 1, at }
+        : { ...group, times: group.times + 1, at: Math.max(group.at, at) },
+    );
   }
-  const counts = [...groups.values()].map(({ first: { grantId, generation, consumer }, times, at }) => ({
-    grantId,
-    generation,
-    consumer,
-    times,
-    at,
-  }));
-  // Counting needs no sync to disk, and it would cost every reader one; the first hand-out has it.
-  const counted = new Set(
-    await database.write((transaction) => countIn(transaction, database.dialect, counts), "relaxed"),
-  );
-  const rest = [...groups].filter(([key]) => !counted.has(key)).map(([, group]) => group);
-  if (rest.length === 0) return handOuts.map(() => false);
-  const firsts = new Set(await database.write((transaction) => addFirsts(transaction, database, rest)));
-  return handOuts.map((handOut) => firsts.has(handOut));
+  return groups;
 }
 
 function keyOf({ grantId, generation, consumer }: Omit<HandOutCount, "times" | "at">): string {
   return `${grantId} ${generation} ${consumer}`;
 }
 
-interface Group {
-  readonly first: HandOut;
-  readonly times: number;
-  readonly at: number;
+/** Two replicas that write the same rows in the same order do not wait for each other in a circle. */
+function inOrder<T extends HandOutCount>(counts: readonly T[]): T[] {
+  return counts.toSorted((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
 }
 
-async function addFirsts(
-  transaction: Transaction,
-  { dialect }: Database,
+async function countTogether(
+  database: Database,
   groups: readonly Group[],
-): Promise<HandOut[]> {
-  const firsts: HandOut[] = [];
-  for (const { first, times, at } of groups.toSorted((a, b) => (keyOf(a.first) < keyOf(b.first) ? -1 : 1))) {
-    const { grantId, generation, consumer } = first;
-    const [row] = await transaction.query(
-      `insert into hand_outs (grant_id, generation, consumer, first_at, last_at, times)
-       values ($1, $2, $3, $4, $5, $6)
-       on conflict (grant_id, generation, consumer) do update set times = hand_outs.times + $6, last_at = $5
-       returning times`,
-      [grantId, generation, consumer, first.at, at, times],
-    );
-    if (row?.["times"] === times) firsts.push(first);
-  }
-  await addEvents(
-    transaction,
-    dialect,
-    firsts.map(({ firstEvent }) => firstEvent),
+): Promise<ReadonlyMap<string, Recorded>> {
+  const counts = groups.map(({ handOut: _, ...count }) => count);
+  const counted = await database.write(
+    (transaction) => countIn(transaction, database.dialect, counts),
+    "relaxed",
   );
-  return firsts;
+  return new Map(counted.map((key) => [key, "counted"]));
+}
+
+function addFirsts(database: Database, groups: readonly Group[]): Promise<ReadonlyMap<string, Recorded>> {
+  const { dialect } = database;
+  return database.write(async (transaction) => {
+    const results = new Map<string, Recorded>();
+    const events: EventDraft[] = [];
+    for (const group of inOrder(groups)) {
+      const { grantId, generation, consumer, handOut, times, at } = group;
+      const [row] = await transaction.query(firstStatement(dialect), [
+        grantId,
+        generation,
+        consumer,
+        handOut.at,
+        at,
+        times,
+      ]);
+      const isFirst = row?.["times"] === times;
+      if (isFirst) events.push(handOut.firstEvent);
+      results.set(keyOf(group), row === undefined ? "no_grant" : isFirst ? "first" : "counted");
+    }
+    await addEvents(transaction, dialect, events);
+    return results;
+  });
+}
+
+/** Of a grant that was removed meanwhile there is nothing to write down; one that is there stays until the commit. */
+function firstStatement(dialect: Database["dialect"]): string {
+  return `insert into hand_outs (grant_id, generation, consumer, first_at, last_at, times)
+   select id, cast($2 as bigint), $3, cast($4 as bigint), cast($5 as bigint), cast($6 as bigint)
+     from grants where id = $1${dialect === "postgres" ? " for key share" : ""}
+   on conflict (grant_id, generation, consumer) do update set times = hand_outs.times + $6, last_at = $5
+   returning times`;
 }
 
 /** Adds what was counted in memory, in one commit that needs no sync. */
@@ -91,16 +134,13 @@ export async function countHandOuts(database: Database, counts: readonly HandOut
   await database.write((transaction) => countIn(transaction, database.dialect, counts), "relaxed");
 }
 
-/**
- * The keys of those whose first hand-out is on record, and which therefore were counted. Everything is written in
- * the order of the keys: two replicas that write the same rows do not wait for each other in a circle.
- */
+/** The keys of those whose first hand-out is on record, and which therefore were counted. */
 async function countIn(
   { query }: Transaction,
   dialect: Database["dialect"],
   given: readonly HandOutCount[],
 ): Promise<string[]> {
-  const counts = given.toSorted((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
+  const counts = inOrder(given);
   if (dialect === "postgres") {
     const rows = await query(COUNT_ALL, [JSON.stringify(counts)]);
     await query(USE_ALL, [JSON.stringify(counts)]);

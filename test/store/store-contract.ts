@@ -475,6 +475,24 @@ export function storeContract(name: string, makeStore: () => Promise<StoreUnderT
         expect((await store.grant("meetings"))?.lastUsedAt).toBe(AT);
       });
 
+      test("one that cannot be written down costs those beside it nothing, and counts none of them twice", async () => {
+        await withGrant();
+        await store.recordHandOut(handOut("c"));
+        const ofNoGrant = { ...handOut("c"), grantId: "gone" };
+        const [counted, refused, first] = await Promise.allSettled([
+          store.recordHandOut(handOut("c")),
+          store.recordHandOut(ofNoGrant),
+          store.recordHandOut(handOut("d")),
+        ]);
+        expect([counted, refused, first]).toEqual([
+          { status: "fulfilled", value: false },
+          { status: "rejected", reason: expect.objectContaining({ code: "not_found" }) },
+          { status: "fulfilled", value: true },
+        ]);
+        expect(await under.handOuts("g1", 1, "c")).toBe(2);
+        expect(await under.handOuts("g1", 1, "d")).toBe(1);
+      });
+
       test("of ten at once one is the first, and all ten are counted", async () => {
         await withGrant();
         const other = await under.another();
