@@ -94,5 +94,6 @@ export function standingFrom(grant: GrantDocument): GrantStanding {
     lastError: error && { ...error, at: time(error.at) ?? 0, provider: null },
     hasRefreshToken: grant.refresh_token.fingerprint !== null,
     hasAllScopes: grant.missing_scopes.length === 0,
+    isRevocationQueued: grant.revocation !== null,
   };
 }

@@ -36,7 +36,8 @@ export function moment(time: number | null): string {
 export function troubleOf(grant: GrantStanding, now: number): string {
   if (grant.state === "pending") return "nobody has consented yet";
   if (grant.state === "suspended") return heldBecause(grant);
-  if (grant.state === "revoked") return "ended";
+  if (grant.state === "revoked")
+    return grant.isRevocationQueued ? "ended here; the provider has still to be told" : "ended";
   if (grant.cause !== null) return grant.cause.message;
   const { refreshStatus, lastError } = grant;
   if (refreshStatus === "suspect") return `being confirmed: ${lastError?.message ?? "rejected"}`;

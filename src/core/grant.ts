@@ -124,12 +124,15 @@ export type GrantStanding = Pick<
   readonly hasRefreshToken: boolean;
   /** Whether everything that was asked for was granted. */
   readonly hasAllScopes: boolean;
+  /** Whether the provider of a revoked grant has still to be told. */
+  readonly isRevocationQueued: boolean;
 };
 
 /** How one grant stands. */
 export function standingOf(grant: Grant): GrantStanding {
   const hasAllScopes = missingScopes(grant.requestedScopes, grant.scopes).length === 0;
-  return { ...grant, hasRefreshToken: grant.refreshToken !== null, hasAllScopes };
+  const isRevocationQueued = grant.revocation !== null;
+  return { ...grant, hasRefreshToken: grant.refreshToken !== null, hasAllScopes, isRevocationQueued };
 }
 
 /** What of a grant may change; a transition names the fields it changes and no others. */

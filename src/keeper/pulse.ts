@@ -39,8 +39,10 @@ export async function keepPulse(ports: Ports, memory: PulseMemory): Promise<void
   const isBehind = latest - now > JUMP;
   const isAlone = memory.keepers === 1;
   if (isBehind && !isAlone) memory.aheadSeen = stampOf(clock);
-  if (wasSetBack(clock, memory, isBehind && isAlone))
+  if (wasSetBack(clock, memory, isBehind && isAlone)) {
+    memory.aheadSeen = null;
     memory.setBack = { seconds: Math.round(Math.max(latest - now, 0) / 1000) };
+  }
   memory.last = stampOf(clock);
   await makeGood(ports, memory);
 }
@@ -65,7 +67,6 @@ const AHEAD_SEEN_FOR = 120_000;
 function wasSetBack(clock: Ports["clock"], memory: PulseMemory, wasAhead: boolean): boolean {
   const { last, aheadSeen } = memory;
   const isOver = aheadSeen !== null && elapsedSince(clock, aheadSeen) > AHEAD_SEEN_FOR;
-  if (isOver) memory.aheadSeen = null;
   return wasAhead || isOver || jumpedBack(last, stampOf(clock));
 }
 

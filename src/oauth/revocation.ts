@@ -48,7 +48,11 @@ export async function revokeToken(request: RevocationRequest): Promise<Revocatio
   const { answer } = flattenRefusal(status, result.headers, fields, scrubber(secretsOf(client, [token])));
   if (answer.error === "unsupported_token_type") return { kind: "not_offered" };
   const said = [answer.error, answer.errorDescription].filter((text) => text !== null).join(": ");
-  const detail = `${profile.title} did not end the token (${status})${said === "" ? "" : `: ${said}`}.`;
+  const detail =
+    `${profile.title} did not end the token (${status})${said === "" ? "" : `: ${said}`}`.replace(
+      /\.?$/,
+      ".",
+    );
   const isTransient = status >= 500 || status === 408 || status === 425 || status === 429 || status < 400;
   return { kind: isTransient ? "unavailable" : "refused", detail };
 }

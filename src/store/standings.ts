@@ -22,16 +22,18 @@ type StandingRow = readonly [
   otherScopes: string | null,
   requestedScopes: string | null,
   suspension: string | null,
+  isRevocationQueued: number | boolean,
 ];
 
 const STANDING_NAMES = `name, state, cause, generation, access_expires_at, refresh_expires_at,
-  refresh_status, last_error, has_refresh_token, other_scopes, requested, suspension`;
+  refresh_status, last_error, has_refresh_token, other_scopes, requested, suspension,
+  is_revocation_queued`;
 
 /** The scopes come along only where they are not, letter by letter, what was asked for. */
 const STANDING_COLUMNS = `name, state, cause, generation, access_expires_at, refresh_expires_at,
   refresh_status, last_error, refresh_token is not null as has_refresh_token,
   nullif(scopes, requested_scopes) as other_scopes, nullif(requested_scopes, scopes) as requested,
-  suspension`;
+  suspension, revocation is not null as is_revocation_queued`;
 
 /** All rows as one value: thousands of them then cross from the database into objects in one step. */
 export async function readStandings(database: Database): Promise<GrantStanding[]> {
@@ -51,6 +53,7 @@ export async function readStandings(database: Database): Promise<GrantStanding[]
     lastError: row[7] === null ? null : (JSON.parse(row[7]) as Grant["lastError"]),
     hasRefreshToken: Boolean(row[8]),
     hasAllScopes: hasAll(row[9], row[10]),
+    isRevocationQueued: Boolean(row[12]),
   }));
 }
 

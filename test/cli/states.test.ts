@@ -80,6 +80,11 @@ describe("revoke", () => {
       told_provider: false,
       revocation: { attempts: 2, next_attempt_at: expect.any(String) },
     });
+    for (const words of [["status"], ["status", "meetings"]])
+      expect((await run(words, place)).stdout, words.join(" ")).toContain(
+        "the provider has still to be told",
+      );
+    expect(ended.stderr).not.toContain("..");
     outage.remove();
     const told = await run(["revoke", "meetings"], place);
     expect(told).toMatchObject({ exitCode: 0, stdout: "meetings is revoked, at the provider too.\n" });

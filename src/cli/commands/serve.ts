@@ -71,8 +71,10 @@ async function run(session: Session, options: Options): Promise<void> {
     });
     process.on("SIGHUP", service.reopenLog);
     const failure = await Promise.race([aborted, service.ended]);
-    await tellServiceManager(io.env, "STOPPING=1", "STATUS=Waiting for what is under way");
+    // Not waited for before anything is saved: the manager gives only so much time to stop.
+    const told = tellServiceManager(io.env, "STOPPING=1", "STATUS=Waiting for what is under way");
     await service.stop();
+    await told;
     await rehearsal.close();
     process.off("SIGHUP", service.reopenLog);
     if (failure !== null) throw failure;
