@@ -87,7 +87,13 @@ async function countTogether(
   database: Database,
   groups: readonly Group[],
 ): Promise<ReadonlyMap<string, Recorded>> {
-  const counts = groups.map(({ handOut: _, ...count }) => count);
+  const counts = groups.map(({ grantId, generation, consumer, times, at }) => ({
+    grantId,
+    generation,
+    consumer,
+    times,
+    at,
+  }));
   const counted = await database.write(
     (transaction) => countIn(transaction, database.dialect, counts),
     "relaxed",
