@@ -154,6 +154,8 @@ async function serverIn(
     pid: () => Number(readFileSync(join(own, "data", "postmaster.pid"), "utf8").split("\n")[0]),
     stop,
     start: async () => {
+      // Whoever had it stopped may have gone on before it has ended: two on one directory cannot be.
+      await stop();
       child = await ready(binaries, own, words);
     },
     remove: async () => {
