@@ -56,6 +56,13 @@ try {
   });
   await fetch(`${url}/v1/grants/meetings/token`, { headers: { authorization: `Bearer ${key}` } });
   await ask(page, "POST", "/v1/grants/meetings/refresh-now");
+  for (const grant of ["meetings", "board"])
+    await ask(page, "POST", "/v1/data-sources", { name: `hall-${grant}`, grant });
+  await ask(page, "POST", "/v1/deliveries", {
+    name: "hall-4-recorder",
+    data_source: "hall-meetings",
+    target: { kind: "webhook", url: "https://recorder.invalid/webex/token" },
+  });
   // A grant that needs fifteen minutes to die is shown dead by changing what the page is told.
   await context.route("**/v1/grants?*", killBoard);
   await context.route("**/v1/grants/board", killBoard);

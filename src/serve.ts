@@ -2,6 +2,7 @@ import type { AddressInfo } from "node:net";
 import type { Environment } from "./config.ts";
 import { CONSOLE_PLACE } from "./console-place.ts";
 import type { Grant } from "./core/grant.ts";
+import { createDeliver } from "./delivery/deliver.ts";
 import { answerCallback, CALLBACK_PATH } from "./http/callback.ts";
 import { createAccessLog } from "./http/access-log.ts";
 import { type LogFile, openLogFile } from "./http/log-file.ts";
@@ -20,6 +21,7 @@ import { answerFromMemory } from "./http/token-route.ts";
 import { openTracing, type Tracing } from "./http/tracing.ts";
 import { followChanges } from "./keeper/change-feed.ts";
 import type { Clock, Failpoint, HeldStore } from "./keeper/ports.ts";
+import { keepSupplied } from "./keeper/keep-supplied.ts";
 import { keepAlive } from "./keeper/run.ts";
 import { type OpenKeeper, openKeeper } from "./open.ts";
 import { refuseReachable, type ServeConfig } from "./serve-config.ts";
@@ -71,7 +73,7 @@ export async function serve(options: ServeOptions): Promise<RunningService> {
 }
 
 async function start(keeper: OpenKeeper, options: ServeOptions): Promise<RunningService> {
-  const { config, onError, version } = options;
+  const { config, env, onError, version } = options;
   const report = (error: unknown): void => onError(error, null);
   const log = openLog(config, keeper.ports.clock, report);
   const feed = await followChanges(keeper.ports, report);
@@ -101,6 +103,8 @@ async function start(keeper: OpenKeeper, options: ServeOptions): Promise<Running
       return error;
     },
   );
+  const deliver = createDeliver({ ...ports, env });
+  const supplied = keepSupplied(service.ports, deliver, { signal, onError });
   const stopFlushing = flushRegularly(service, report);
   return {
     url: urlOf(server.address, config),
@@ -110,7 +114,7 @@ async function start(keeper: OpenKeeper, options: ServeOptions): Promise<Running
     stop: async () => {
       state.reason = { code: "stopping", message: "The service is stopping." };
       stopping.abort();
-      await Promise.all([server.stop(STOP_PATIENCE), ended]);
+      await Promise.all([server.stop(STOP_PATIENCE), ended, supplied]);
       await feed.stop();
       await stopFlushing();
       await log?.close();

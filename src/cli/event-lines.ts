@@ -31,8 +31,9 @@ export async function eventTeller(io: Io, store: EventStore): Promise<() => Prom
 }
 
 function lineOf({ at, type, grant, integration, data }: Event): string {
-  const about = grant ?? integration ?? (typeof data["provider"] === "string" ? data["provider"] : null);
-  return hanging(`${timeOfLine(at)} ${type}${about === null ? "" : ` ${about}`}: ${EVENT_TYPES[type]}`);
+  const about = [grant ?? integration ?? data["provider"], data["delivery"] ?? data["data_source"]];
+  const names = about.filter((name) => typeof name === "string");
+  return hanging(`${[timeOfLine(at), type, ...names].join(" ")}: ${EVENT_TYPES[type]}`);
 }
 
 /** When a line is about, in UTC, as people read it. */

@@ -21,6 +21,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<Define>>> = {
   handoff: async () => (await import("./commands/handoff.ts")).defineHandoff,
   reveal: async () => (await import("./commands/reveal.ts")).defineReveal,
   "api-key": async () => (await import("./commands/api-key.ts")).defineApiKey,
+  "data-source": async () => (await import("./commands/data-source.ts")).defineDataSource,
+  delivery: async () => (await import("./commands/delivery.ts")).defineDelivery,
   serve: async () => (await import("./commands/serve.ts")).defineServe,
   console: async () => (await import("./commands/console.ts")).defineConsole,
   run: async () => (await import("./commands/run.ts")).defineRun,

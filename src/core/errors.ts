@@ -16,7 +16,11 @@ interface ErrorCodeFacts {
 export const ERROR_CODES = {
   invalid_request: { exit: 2, status: 400, meaning: "the command, request or configuration is wrong" },
   conflict: { exit: 2, status: 409, meaning: "something else already has that name or is in the way" },
-  not_found: { exit: 3, status: 404, meaning: "there is no such grant or integration" },
+  not_found: {
+    exit: 3,
+    status: 404,
+    meaning: "there is no such grant, integration, data source or other thing",
+  },
   reauthorization_required: {
     exit: 4,
     status: 409,
@@ -38,6 +42,7 @@ export const ERROR_CODES = {
     status: 503,
     meaning: "the service that GRANTKEEPER_URL names could not be reached",
   },
+  delivery_failed: { exit: 6, status: 502, meaning: "the place of a delivery did not take the token" },
   rate_limited: { exit: 6, status: 429, meaning: "too many requests: wait, then try again" },
   timed_out: { exit: 6, status: 504, meaning: "nobody finished the procedure in the time allowed" },
   storage_unavailable: { exit: 7, status: 503, meaning: "the store cannot be read or written" },

@@ -41,6 +41,12 @@ export const EVENT_TYPES = {
   revocation_dropped:
     "the provider is not told any more that the grant was ended: it refused, the token ended by itself, or a new consent took its place",
   removed: "the grant was forgotten",
+  data_source_added: "an outside system that is supplied with a grant's tokens was added",
+  data_source_removed: "an outside system is supplied no more: it was forgotten, with its deliveries",
+  delivery_added: "a place was added where a data source's token is put",
+  delivery_removed: "a place where a data source's token was put was forgotten",
+  delivered: "a token was put into the place of a delivery, and that place took it",
+  delivery_failing: "the place of a delivery did not take the token; it will be tried again",
   api_key_created: "a consumer's key was made",
   api_key_revoked: "a consumer's key was revoked",
   sign_in_link_made: "a link was made by which a person can sign in to the console, once",

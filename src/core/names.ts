@@ -6,10 +6,10 @@ const NAME_RULE = "1 to 64 characters, the first a letter or digit, then letters
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 
 /** What people give names to. */
-export type NamedKind = "grant" | "integration" | "API key";
+export type NamedKind = "grant" | "integration" | "API key" | "data source" | "delivery";
 
 /**
- * Checks the name of a grant, an integration or an API key.
+ * Checks the name of a grant, an integration, an API key, a data source or a delivery.
  * @throws {GrantkeeperError} `invalid_request` with the allowed set.
  */
 export function parseName(kind: NamedKind, value: string): string {
@@ -20,7 +20,7 @@ export function parseName(kind: NamedKind, value: string): string {
 }
 
 function article(kind: NamedKind): string {
-  return `${kind === "grant" ? "a" : "an"} ${kind}`;
+  return `${/^[aio]/i.test(kind) ? "an" : "a"} ${kind}`;
 }
 
 /** A remedy with the grant's own name in the commands it names. */

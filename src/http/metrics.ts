@@ -1,4 +1,5 @@
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import { DELIVERY_STATES, deliveryState } from "../core/delivery.ts";
 import type { EventDraft } from "../core/events.ts";
 import type { Ports, Store } from "../keeper/ports.ts";
 import type { Send } from "../oauth/send.ts";
@@ -122,6 +123,7 @@ function storeGauges({ store, spool, clock }: Pick<Ports, "store" | "spool" | "c
   const lag = gauge("refresh_lag_seconds", "How long the refresh that is due longest has been due.");
   const failing = gauge("grants_failing", "Active grants whose last refresh brought no token.");
   const incidents = gauge("integration_incidents", "Integrations that their provider refuses.");
+  const deliveries = gauge("deliveries", "Places of tokens by how they stand.", ["state"]);
   const depth = gauge("spool_depth", "What waits in this machine's spool for the store.");
   let readAt = Number.NEGATIVE_INFINITY;
   return async (): Promise<void> => {
@@ -140,6 +142,9 @@ function storeGauges({ store, spool, clock }: Pick<Ports, "store" | "spool" | "c
       lag.set(summary.firstDueAt === null ? 0 : Math.max(0, (now - summary.firstDueAt) / 1000));
       failing.set(summary.failing);
       incidents.set(summary.incidents);
+      const standing = (await store.deliveries()).map(deliveryState);
+      for (const state of DELIVERY_STATES)
+        deliveries.set({ state }, standing.filter((one) => one === state).length);
     } catch {
       up.set(0);
     }

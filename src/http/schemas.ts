@@ -1,6 +1,7 @@
 /** What goes in and out of the API: one set of schemas validates both and makes the OpenAPI document. */
 import { z } from "@hono/zod-openapi";
 import { API_KEY_SCOPES, type ApiKeyScope } from "../core/api-key.ts";
+import { DELIVERED_TOKENS, DELIVERY_FORMATS, DELIVERY_STATES } from "../core/delivery.ts";
 import type { GrantState, RefreshStatus } from "../core/grant.ts";
 import { ERROR_CODES, type ErrorCode } from "../core/errors.ts";
 
@@ -175,6 +176,53 @@ export const consumerSchema = z
     last_at: instant,
   })
   .openapi("Consumer");
+
+export const dataSourceSchema = z
+  .strictObject({
+    name: text,
+    grant: text,
+    description: maybeText,
+    deliveries: z.array(text).describe("their names"),
+    created_at: instant,
+  })
+  .openapi("DataSource");
+
+export const deliveryTargetSchema = z
+  .discriminatedUnion("kind", [
+    z.strictObject({ kind: z.literal("file"), path: text, mode: text }),
+    z.strictObject({ kind: z.literal("command"), command: z.array(text) }),
+    z.strictObject({ kind: z.literal("webhook"), url: z.string().max(2048) }),
+    z.strictObject({ kind: z.literal("secret_store"), url: z.string().max(2048) }),
+  ])
+  .openapi("DeliveryTarget");
+
+const delivery = {
+  name: text,
+  data_source: text,
+  grant: text,
+  target: deliveryTargetSchema,
+  token: z.enum(DELIVERED_TOKENS),
+  format: z.enum(DELIVERY_FORMATS),
+  has_secret: z.boolean(),
+  state: z.enum(DELIVERY_STATES),
+  delivered: z
+    .strictObject({ fingerprint: text, generation: z.int().nullable(), at: maybe })
+    .nullable()
+    .describe("what its place was last known to have taken"),
+  attempts: z.int().describe("that failed since then"),
+  next_attempt_at: maybe,
+  last_error: z.strictObject({ code: errorCode, message: text, remedy: maybeText, at: instant }).nullable(),
+  created_at: instant,
+};
+
+export const deliverySchema = z.strictObject(delivery).openapi("Delivery");
+
+export const addedDeliverySchema = z
+  .strictObject({
+    ...delivery,
+    secret: maybeText.describe("of a webhook, where it was made: shown this once"),
+  })
+  .openapi("AddedDelivery");
 
 export const providerSchema = z
   .strictObject({

@@ -4,6 +4,7 @@ import type { ProviderProfile } from "../providers/profile.ts";
 import type { KeeperState } from "./state.ts";
 import type { GrantWrite, HandOut, Store } from "./store-ports.ts";
 
+export type * from "./delivery-ports.ts";
 export type * from "./store-ports.ts";
 
 /** Everything that a use case may touch outside itself. Made once, in the wiring. */

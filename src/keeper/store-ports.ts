@@ -7,6 +7,7 @@ import type { Incident, Integration } from "../core/integration.ts";
 import type { Sealed } from "../core/sealed.ts";
 import type { Session, SignInLink } from "../core/session.ts";
 import type { Change } from "./change-feed.ts";
+import type { DeliveryStore } from "./delivery-ports.ts";
 
 /** What must be true of a grant's row for a write to take place. */
 export interface GrantExpectation {
@@ -303,7 +304,8 @@ export interface Store
     EventStore,
     KeeperStore,
     ApiKeyStore,
-    SessionStore {
+    SessionStore,
+    DeliveryStore {
   readonly close: () => Promise<void>;
 }
 

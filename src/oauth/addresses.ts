@@ -19,6 +19,21 @@ export function parseBaseUrl(value: string): string {
 }
 
 /**
+ * Checks the address of a place that tokens are sent to. A query may be part of it; user and password may not.
+ * @throws {GrantkeeperError} `invalid_request`.
+ */
+export function parseDeliveryUrl(what: string, value: string): URL {
+  const url = parseAddress(what === "webhook" ? "webhook's address" : "secret store's address", value.trim());
+  requireSecure(`address of the ${what}`, url);
+  if (url.username !== "" || url.password !== "" || url.hash !== "")
+    throw invalid(
+      `The address of the ${what} has a user, a password or a fragment in it.`,
+      "Give it without: what opens the place is given as a secret of its own.",
+    );
+  return url;
+}
+
+/**
  * Checks a redirect URI and returns it exactly as given, since providers compare it letter by letter.
  * Custom schemes are allowed (RFC 8252 section 7.1); what they redirect to is pasted.
  * @throws {GrantkeeperError} `invalid_request`.

@@ -1,5 +1,6 @@
 import type { ApiKey } from "../core/api-key.ts";
 import type { AuthorizationRequest } from "../core/authorization-request.ts";
+import type { DataSource, Delivery } from "../core/delivery.ts";
 import type { Grant } from "../core/grant.ts";
 import type { Integration } from "../core/integration.ts";
 import type { Session, SignInLink } from "../core/session.ts";
@@ -113,6 +114,32 @@ export const SIGN_IN_LINK_COLUMNS = {
   expiresAt: ["expires_at", "number"],
   usedAt: ["used_at", "number"],
 } satisfies Columns<SignInLink>;
+
+export const DATA_SOURCE_COLUMNS = {
+  name: ["name", "text"],
+  grant: ["grant_name", "text"],
+  description: ["description", "text"],
+  createdAt: ["created_at", "number"],
+} satisfies Columns<DataSource>;
+
+export const DELIVERY_COLUMNS = {
+  id: ["id", "text"],
+  name: ["name", "text"],
+  dataSource: ["data_source", "text"],
+  target: ["target", "json"],
+  addressFrom: ["address_from", "text"],
+  token: ["token", "text"],
+  format: ["format", "text"],
+  secret: ["secret", "text"],
+  deliveredFingerprint: ["delivered_fingerprint", "text"],
+  deliveredGeneration: ["delivered_generation", "number"],
+  deliveredAt: ["delivered_at", "number"],
+  attempts: ["attempts", "number"],
+  nextAttemptAt: ["next_attempt_at", "number"],
+  lastError: ["last_error", "json"],
+  fence: ["fence", "number"],
+  createdAt: ["created_at", "number"],
+} satisfies Columns<Delivery>;
 
 /**
  * Makes the function that turns a row into its record. What the schema guarantees is not checked again. A

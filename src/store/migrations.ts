@@ -192,6 +192,37 @@ export const MIGRATIONS: readonly Migration[] = [
       `create index grants_revoking on grants (revoke_at) where revoke_at is not null`,
     ],
   },
+  {
+    version: 6,
+    statements: () => [
+      `create table data_sources (
+         name text primary key,
+         grant_name text not null,
+         description text,
+         created_at bigint not null
+       )`,
+      `create index data_sources_of_grant on data_sources (grant_name)`,
+      `create table deliveries (
+         id text primary key,
+         name text not null unique,
+         data_source text not null references data_sources (name) on delete cascade,
+         target text not null,
+         address_from text not null,
+         token text not null,
+         format text not null,
+         secret text,
+         delivered_fingerprint text,
+         delivered_generation bigint,
+         delivered_at bigint,
+         attempts bigint not null,
+         next_attempt_at bigint,
+         last_error text,
+         fence bigint not null,
+         created_at bigint not null
+       )`,
+      `create index deliveries_of_data_source on deliveries (data_source)`,
+    ],
+  },
 ];
 
 /** The schema version that this program writes. */

@@ -2,6 +2,7 @@ import type { Failpoint, Store } from "../keeper/ports.ts";
 import { createApiKeyStore } from "./api-key-store.ts";
 import { createAuthorizationRequestStore } from "./authorization-request-store.ts";
 import type { Database } from "./database.ts";
+import { createDeliveryStore } from "./delivery-store.ts";
 import { createEventStore } from "./event-store.ts";
 import { createGrantStore } from "./grant-store.ts";
 import type { NextTurn } from "./group-commit.ts";
@@ -19,6 +20,7 @@ export function createSqlStore(database: Database, failpoint: Failpoint, nextTur
     ...createKeeperStore(database),
     ...createApiKeyStore(database),
     ...createSessionStore(database),
+    ...createDeliveryStore(database),
     close: () => database.close(),
   };
 }

@@ -1,7 +1,9 @@
 /** What the pages show and do, one by one; each is looked at by axe, dialogs too. */
 import { readFileSync } from "node:fs";
 import { beforeAll, describe, expect, test } from "vitest";
+import { addDataSource, addDelivery } from "../../src/keeper/data-sources.ts";
 import { refreshNow, remove, suspend } from "../../src/keeper/manage.ts";
+import { startPlace } from "../delivery/places.ts";
 import { hasBrowser } from "../browser/browser.ts";
 import { expectFit, expectNoComplaint, openScene, PEOPLE, type Scene, useBrowser, visit } from "./stage.ts";
 
@@ -30,6 +32,29 @@ describe.skipIf(!hasBrowser)("the pages", () => {
     await page.getByText("Held by a person").waitFor({ state: "detached" });
     await scene.ask("GET /v1/grants/meetings/token", { key });
     await page.getByRole("cell", { name: /^key-/ }).waitFor();
+    expectNoComplaint(visitor);
+  });
+
+  test("where a grant's tokens are put, and what keeps them from it, stands on its page", async () => {
+    const { ports } = scene.other;
+    const place = await startPlace((_, response) => void response.writeHead(isAway ? 503 : 204).end());
+    let isAway = true;
+    await addDataSource(ports, { name: "recorder", grant: "sales" });
+    const visitor = await visit(open(), scene);
+    const { page } = visitor;
+    await page.goto(`${scene.url}/grants/sales`);
+    await page.getByRole("heading", { name: "Generation 1" }).waitFor();
+    expect(await page.getByText("Where its tokens are put").count()).toBe(0);
+    const target = { kind: "webhook", url: place.url } as const;
+    await addDelivery(ports, { name: "hook", dataSource: "recorder", target, addressFrom: "operator" });
+    const table = page.getByRole("region", { name: "Where its tokens are put" });
+    await table.getByText("failing").waitFor();
+    await table.getByText("status 503").waitFor();
+    await expectFit(page, "a delivery that fails");
+    isAway = false;
+    await table.getByText("delivered", { exact: true }).waitFor({ timeout: 20_000 });
+    await page.getByRole("cell", { name: "delivery hook" }).waitFor();
+    await expectFit(page, "a delivery");
     expectNoComplaint(visitor);
   });
 

@@ -151,3 +151,19 @@ test("nothing is sent where the name of a program's address leads inside; an ope
     expect(connections).toBeGreaterThan(0);
   }, 5000);
 });
+
+test.each(["inside.test", "loopback.test", "mixed.test"])(
+  "a webhook of a program whose name leads inside (%s) is not connected to",
+  async (name) => {
+    const scene = await openScene();
+    await scene.grant("meetings");
+    await scene.ask("POST /v1/data-sources", { body: { name: "recorder", grant: "meetings" } });
+    const target = { kind: "webhook", url: `https://${name}:1/` };
+    const body = { name: "hook", data_source: "recorder", target };
+    expect((await scene.ask("POST /v1/deliveries", { body })).status).toBe(201);
+    const look = async () =>
+      (await scene.ask("GET /v1/deliveries")).body["items"] as Record<string, unknown>[];
+    await expect.poll(async () => (await look())[0]?.["state"], { timeout: 15_000 }).toBe("failing");
+    expect(JSON.stringify(await look())).toMatch(/inside|own network|this machine/);
+  },
+);

@@ -4,6 +4,7 @@ import type {
   apiKeySchema,
   consumerSchema,
   createdApiKeySchema,
+  deliverySchema,
   eventSchema,
   findingSchema,
   grantSchema,
@@ -21,6 +22,7 @@ export type Integration = z.infer<typeof integrationSchema>;
 export type Provider = z.infer<typeof providerSchema>;
 export type HandOff = z.infer<typeof handOffSchema>;
 export type Consumer = z.infer<typeof consumerSchema>;
+export type Delivery = z.infer<typeof deliverySchema>;
 export type Key = z.infer<typeof apiKeySchema>;
 export type CreatedKey = z.infer<typeof createdApiKeySchema>;
 export type Finding = z.infer<typeof findingSchema>;

@@ -16,6 +16,7 @@ import { useText } from "../text/text.tsx";
 import { Consented } from "./consented.tsx";
 import { GrantActions } from "./grant-actions.tsx";
 import { GrantConsumers } from "./grant-consumers.tsx";
+import { GrantDeliveries } from "./grant-deliveries.tsx";
 import { GrantHistory } from "./grant-history.tsx";
 
 /** One grant: how it stands, what can be done, and what happened. */
@@ -46,6 +47,7 @@ export function GrantPage({ name }: { readonly name: string }) {
       <GrantTrouble grant={grant} />
       <GrantFacts grant={grant} />
       <GrantScopes grant={grant} />
+      <GrantDeliveries grant={grant} />
       <GrantConsumers grant={grant} />
       <GrantHistory name={name} />
     </Page>

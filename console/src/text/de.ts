@@ -226,6 +226,16 @@ export const de: Text = {
     makeKey: "API-Schlüssel machen",
     notThere: (name) => `Es gibt keine Zustimmung namens ${name}.`,
   },
+  deliveries: {
+    title: "Wohin ihre Tokens gelegt werden",
+    delivery: "Zustellung",
+    dataSource: "Datenquelle",
+    place: "Ort",
+    state: "Stand",
+    kinds: { file: "Datei", command: "Programm", webhook: "Webhook", secret_store: "Geheimnisspeicher" },
+    tokens: { access_token: "Zugriffstoken", refresh_token: "Erneuerungstoken" },
+    states: { delivered: "zugestellt", waiting: "wartet", failing: "scheitert" },
+  },
   handOver: {
     title: (name) => `${name} übergeben`,
     intro: "Was in die Datenquelle einzutragen ist, in der Reihenfolge ihres Formulars.",
@@ -395,6 +405,7 @@ export const de: Text = {
     commandLine: (user) => `${user} auf der Kommandozeile`,
     consoleOf: (person) => `${person} in der Konsole`,
     apiKey: (id) => `API-Schlüssel ${id}`,
+    delivery: (name) => `Zustellung ${name}`,
   },
   eventTypes: {
     integration_added: "eine Registrierung kam hinzu",
@@ -438,6 +449,13 @@ export const de: Text = {
     revocation_delivered: "der Anbieter, der nicht erreichbar war, weiß nun vom Ende der Zustimmung",
     revocation_dropped: "der Anbieter wird vom Ende der Zustimmung nicht mehr verständigt",
     removed: "die Zustimmung wurde vergessen",
+    data_source_added: "ein fremdes System kam hinzu, das mit Tokens versorgt wird",
+    data_source_removed:
+      "ein fremdes System wird nicht mehr versorgt: es wurde mit seinen Zustellungen vergessen",
+    delivery_added: "ein Ort kam hinzu, an den das Token einer Datenquelle gelegt wird",
+    delivery_removed: "ein Ort für das Token einer Datenquelle wurde vergessen",
+    delivered: "ein Token wurde an seinen Ort gelegt, und der hat es genommen",
+    delivery_failing: "ein Ort nahm das Token nicht; das wird wiederholt",
     api_key_created: "ein Schlüssel eines Abnehmers wurde gemacht",
     api_key_revoked: "ein Schlüssel eines Abnehmers wurde gesperrt",
     sign_in_link_made: "ein Link wurde gemacht, mit dem ein Mensch sich einmal an der Konsole anmelden kann",

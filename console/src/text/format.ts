@@ -53,6 +53,7 @@ export function actorOf(actor: string, { actors }: Text): string {
   if (kind === "command_line" && who !== "") return actors.commandLine(who);
   if (kind === "console" && who !== "") return actors.consoleOf(who);
   if (kind === "api_key" && who !== "") return actors.apiKey(who);
+  if (kind === "delivery" && who !== "") return actors.delivery(who);
   if (actor === "scheduler" || actor === "keeper" || actor === "oauth_callback" || actor === "console")
     return actors[actor];
   return actor;

@@ -2,6 +2,10 @@ import type { Command } from "commander";
 import { type Environment } from "../../config.ts";
 import { errorDocument } from "../../core/errors.ts";
 import type { Grant } from "../../core/grant.ts";
+import { createDeliver } from "../../delivery/deliver.ts";
+import { deliverDue } from "../../keeper/deliver.ts";
+import { keepSupplied } from "../../keeper/keep-supplied.ts";
+import type { Deliver, Ports } from "../../keeper/ports.ts";
 import { keepAlive } from "../../keeper/run.ts";
 import type { TickReport } from "../../keeper/scheduler.ts";
 import { openKeeper } from "../../open.ts";
@@ -20,11 +24,12 @@ interface Options extends CommonOptions {
 export function defineRun(program: Command, session: Session): void {
   defineCommand(program, {
     usage: "run",
-    summary: "keep every grant alive: refresh what is due until it is stopped",
+    summary: "keep every grant alive and every data source supplied until it is stopped",
     examples: ["grantkeeper run", "grantkeeper run --once"],
     notes: [
       "Looks every 15 seconds for what is due, says on stderr what happens, and ends at Ctrl-C or SIGTERM",
       "when every answer that is under way has been saved. Any number may run on one store.",
+      "A token that was replaced is in the places of its deliveries a second or two later.",
     ].join("\n"),
   })
     .option("--once", "do what is due now, and end: for cron")
@@ -58,14 +63,13 @@ async function run(session: Session, options: Options): Promise<void> {
       await tellEvents();
     };
     const { identity } = keeper;
-    await keepAlive(ports, {
-      signal: stop.signal,
-      once: options.once === true,
-      onTick,
-      onSettled: tellEvents,
-      onError,
-      identity,
-    });
+    const once = options.once === true;
+    const deliver = createDeliver({ ...ports, env: io.env });
+    const { signal } = stop;
+    const supplied = once ? null : keepSupplied(ports, deliver, { signal, onError });
+    await keepAlive(ports, { signal, once, onTick, onSettled: tellEvents, onError, identity });
+    if (once && !signal.aborted) await supplyOnce(ports, deliver, onError);
+    await supplied;
     // Everything is saved: that it cannot be told, as when the store is away just now, is no failure of the run.
     await tellEvents().catch((error: unknown) => onError(error, null));
     const word = stop.signal.aborted ? "Stopped" : "Done";
@@ -74,6 +78,15 @@ async function run(session: Session, options: Options): Promise<void> {
     stop.end();
     await keeper.close();
   }
+}
+
+async function supplyOnce(
+  ports: Ports,
+  deliver: Deliver,
+  onError: (error: unknown, grant: Grant | null) => void,
+): Promise<void> {
+  const attempts = await deliverDue(ports, deliver).catch((error: unknown) => [{ error }]);
+  for (const { error } of attempts) if (error !== null) onError(error, null);
 }
 
 function openForRun({ io }: Session, env: Environment) {

@@ -2,6 +2,7 @@ import type { Route } from "../route.ts";
 import type { Service } from "../service.ts";
 import { apiKeyRoutes } from "./api-keys.ts";
 import { authorizationRoutes } from "./authorizations.ts";
+import { deliveryRoutes } from "./deliveries.ts";
 import { eventRoutes } from "./events.ts";
 import { grantRoutes } from "./grants.ts";
 import { integrationRoutes } from "./integrations.ts";
@@ -23,6 +24,7 @@ export function routesOf(
     ...integrationRoutes,
     ...providerRoutes,
     ...rehearsalRoutes(service),
+    ...deliveryRoutes,
     ...apiKeyRoutes,
     ...eventRoutes(service),
     ...overviewRoutes(service),
