@@ -47,7 +47,7 @@ describe.skipIf(!hasBrowser)("the pages", () => {
     expect(await page.getByText("Where its tokens are put").count()).toBe(0);
     const target = { kind: "webhook", url: place.url } as const;
     await addDelivery(ports, { name: "hook", dataSource: "recorder", target, addressFrom: "operator" });
-    const table = page.getByRole("region", { name: "Where its tokens are put" });
+    const table = page.locator("section", { hasText: "Where its tokens are put" });
     await table.getByText("failing").waitFor();
     await table.getByText("status 503").waitFor();
     await expectFit(page, "a delivery that fails");

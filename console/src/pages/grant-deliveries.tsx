@@ -23,46 +23,35 @@ export function GrantDeliveries({ grant }: { readonly grant: Grant }) {
   if (items.length === 0) return null;
   return (
     <Section title={words.title}>
-      <div className="scrolling" tabIndex={0} role="region" aria-label={words.title}>
-        <table>
-          <thead>
-            <tr>
-              <th scope="col">{words.delivery}</th>
-              <th scope="col">{words.dataSource}</th>
-              <th scope="col">{words.place}</th>
-              <th scope="col">{words.state}</th>
-            </tr>
-          </thead>
-          <tbody>
-            {items.map((item) => (
-              <tr key={item.name}>
-                <td>{item.name}</td>
-                <td>{item.data_source}</td>
-                <td>
-                  {words.kinds[item.target.kind]}, {words.tokens[item.token]}
-                  <br />
-                  <code>{placeOf(item)}</code>
-                </td>
-                <td>
-                  <span className={`badge ${TONES[item.state]}`}>{words.states[item.state]}</span>{" "}
-                  {item.delivered !== null && <Moment at={item.delivered.at} as="distance" />}
-                  <DeliveryTrouble item={item} />
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <ul className="history">
+        {items.map((item) => (
+          <DeliveryItem key={item.name} item={item} />
+        ))}
+      </ul>
     </Section>
   );
 }
 
-function DeliveryTrouble({ item: { last_error: error } }: { readonly item: Delivery }) {
-  if (error === null) return null;
+function DeliveryItem({ item }: { readonly item: Delivery }) {
+  const { deliveries: words } = useText();
+  const { delivered, last_error: error, target } = item;
   return (
-    <p lang="en">
-      {error.message} {error.remedy}
-    </p>
+    <li className={`event ${TONES[item.state]}`}>
+      <p className="event-what">
+        <strong>{item.name}</strong>
+        <span className={`badge ${TONES[item.state]}`}>{words.states[item.state]}</span>
+        {delivered !== null && <Moment at={delivered.at} as="distance" />}
+      </p>
+      {error !== null && (
+        <p lang="en">
+          {error.message} {error.remedy}
+        </p>
+      )}
+      <p className="event-when dim">
+        {words.tokens[item.token]}, {words.dataSource} {item.data_source}, {words.kinds[target.kind]}{" "}
+        <code>{placeOf(item)}</code>
+      </p>
+    </li>
   );
 }
 

@@ -228,10 +228,7 @@ export const de: Text = {
   },
   deliveries: {
     title: "Wohin ihre Tokens gelegt werden",
-    delivery: "Zustellung",
-    dataSource: "Datenquelle",
-    place: "Ort",
-    state: "Stand",
+    dataSource: "für die Datenquelle",
     kinds: { file: "Datei", command: "Programm", webhook: "Webhook", secret_store: "Geheimnisspeicher" },
     tokens: { access_token: "Zugriffstoken", refresh_token: "Erneuerungstoken" },
     states: { delivered: "zugestellt", waiting: "wartet", failing: "scheitert" },

@@ -224,10 +224,7 @@ export const en = {
   },
   deliveries: {
     title: "Where its tokens are put",
-    delivery: "Delivery",
-    dataSource: "Data source",
-    place: "Place",
-    state: "State",
+    dataSource: "for the data source",
     kinds: { file: "File", command: "Program", webhook: "Webhook", secret_store: "Secret store" },
     tokens: { access_token: "access token", refresh_token: "refresh token" },
     states: { delivered: "delivered", waiting: "waiting", failing: "failing" },
