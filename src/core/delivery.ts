@@ -62,6 +62,8 @@ export interface Delivery {
   /** Not before then; null: as soon as there is something new. */
   readonly nextAttemptAt: number | null;
   readonly lastError: DeliveryError | null;
+  /** A keyed hash of what was asked for: a row that somebody wrote past Grantkeeper gets no token. */
+  readonly proof: string;
   /** Counts up with each attempt, so that of several keepers one makes it. */
   readonly fence: number;
   readonly createdAt: number;
@@ -73,6 +75,13 @@ export type DeliveryStanding = Delivery & {
   /** Of the token that the place should have. */
   readonly currentFingerprint: string | null;
 };
+
+/** What a delivery's proof is about: where which token goes, and whose. */
+export function deliveryTerms(one: Omit<Delivery, "proof">, grant: string): string {
+  const { id, name, dataSource, target, addressFrom, token, format, secret } = one;
+  const place = Object.entries(target).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return JSON.stringify(["delivery", id, name, dataSource, grant, place, addressFrom, token, format, secret]);
+}
 
 /** How a delivery stands: `waiting` also where its grant has no token to give. */
 export const DELIVERY_STATES = ["delivered", "waiting", "failing"] as const;

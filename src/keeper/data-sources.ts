@@ -5,6 +5,7 @@ import {
   DELIVERED_TOKENS,
   DELIVERY_FORMATS,
   type DeliveryStanding,
+  deliveryTerms,
   type DeliveryTarget,
 } from "../core/delivery.ts";
 import { checkFormat, checkLocalTarget, checkWebhookSecret, usualFormat } from "../core/delivery-input.ts";
@@ -91,7 +92,7 @@ export async function addDelivery(ports: Ports, input: DeliveryInput): Promise<A
   );
   const { secret, isMade } = secretFor(ports, target, input.secret?.trim() || null);
   const id = newId(ports);
-  const delivery: Delivery = {
+  const described = {
     id,
     name,
     dataSource: source.name,
@@ -109,6 +110,8 @@ export async function addDelivery(ports: Ports, input: DeliveryInput): Promise<A
     fence: 0,
     createdAt: ports.clock.now(),
   };
+  const proof = ports.sealer.lookupHash(deliveryTerms(described, source.grant));
+  const delivery: Delivery = { ...described, proof };
   const grant = await ports.store.grant(source.grant);
   await ports.store.addDelivery(delivery, deliveryEvent(ports, "delivery_added", delivery, grant));
   return { delivery: await findDelivery(ports, name), madeSecret: isMade ? secret : null };
@@ -128,6 +131,22 @@ export async function removeDelivery(ports: Ports, name: string): Promise<void> 
   const delivery = await findDelivery(ports, name);
   const grant = await ports.store.grant(delivery.grant);
   await ports.store.removeDelivery(name, deliveryEvent(ports, "delivery_removed", delivery, grant));
+}
+
+/**
+ * Whoever can write to the store, but has no master key, must not have tokens sent to a place of their own, nor
+ * programs started.
+ * @throws {GrantkeeperError} `forbidden` for a delivery that was not written by Grantkeeper as it stands there.
+ */
+export function confirmDelivery({ sealer }: Pick<Ports, "sealer">, one: DeliveryStanding): void {
+  if (sealer.lookupHash(deliveryTerms(one, one.grant)) === one.proof) return;
+  throw new GrantkeeperError(
+    "forbidden",
+    `The delivery ${one.name} was changed in the store by somebody else.`,
+    {
+      remedy: "Find out who can write to the store; then remove the delivery, and add it again.",
+    },
+  );
 }
 
 /** Where a delivery's own secret stands. */

@@ -2,8 +2,8 @@ import { type DeliveryStanding, packParcel, type Parcel } from "../core/delivery
 import { GrantkeeperError, toGrantkeeperError } from "../core/errors.ts";
 import { type Grant, hasLife } from "../core/grant.ts";
 import { backoff } from "../core/schedule.ts";
-import { deliveryEvent, placeOfDeliverySecret } from "./data-sources.ts";
-import { contextOf } from "./find.ts";
+import { confirmDelivery, deliveryEvent, placeOfDeliverySecret } from "./data-sources.ts";
+import { contextOf, findGrant } from "./find.ts";
 import { handOut, refuseWhereNoToken } from "./get-token.ts";
 import type { Deliver, Ports } from "./ports.ts";
 import { openToken } from "./secrets.ts";
@@ -38,31 +38,41 @@ export async function deliverDue(ports: Ports, deliver: Deliver): Promise<Attemp
 
 /**
  * One attempt, whatever the schedule says: for a person. Puts the token there also where it is known to be.
- * @throws {GrantkeeperError} what keeps the grant from giving a token, or the place from taking it.
+ * @throws {GrantkeeperError} what keeps the grant from giving a token, or the place from taking it; `conflict`
+ * where another keeper makes an attempt just now.
  */
 export async function deliverNow(ports: Ports, deliver: Deliver, one: DeliveryStanding): Promise<void> {
-  const grant = await ports.store.grant(one.grant);
-  if (grant !== null) refuseWhereNoToken(grant);
+  refuseWhereNoToken(await findGrant(ports, one.grant));
   const made = await attempt(ports, deliver, one);
-  if (made !== null && made.error !== null) throw made.error;
+  if (made === null)
+    throw new GrantkeeperError(
+      "conflict",
+      `Another keeper is putting the token of ${one.name} there just now.`,
+      {
+        remedy: `See what came of it with: grantkeeper delivery show ${one.name}.`,
+      },
+    );
+  if (made.error !== null) throw made.error;
 }
 
 /** Null where another keeper makes it. */
 async function attempt(ports: Ports, deliver: Deliver, one: DeliveryStanding): Promise<Attempted | null> {
   const { store, clock } = ports;
   if (!(await store.claimDelivery(one, clock.now() + CLAIM))) return null;
-  const fence = one.fence + 1;
+  const claimed = { ...one, fence: one.fence + 1 };
   const grant = await store.grant(one.grant);
   if (grant === null) return null;
+  let parcel: Parcel;
   try {
-    const parcel = await pack(ports, one, grant);
+    confirmDelivery(ports, one);
+    parcel = await pack(ports, one, grant);
     await deliver(one, parcel, openSecret(ports, one));
-    await settleDelivered(ports, { ...one, fence }, grant, parcel);
-    return { delivery: one, error: null };
   } catch (error) {
-    await settleFailed(ports, { ...one, fence }, grant, error);
+    await settleFailed(ports, claimed, grant, error);
     return { delivery: one, error };
   }
+  await settleDelivered(ports, claimed, grant, parcel);
+  return { delivery: one, error: null };
 }
 
 /** Audit first, then the token, as for every consumer. */

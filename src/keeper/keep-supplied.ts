@@ -24,6 +24,15 @@ export async function keepSupplied(
   { signal, onError }: SupplyOptions,
 ): Promise<void> {
   const { store, clock } = ports;
+  const turns = new Set<Promise<void>>();
+  // A place that takes its time keeps no other waiting: what is claimed is not found by the next look.
+  const begin = async (): Promise<void> => {
+    try {
+      await deliverDue(ports, deliver);
+    } catch (error) {
+      onError(error, null);
+    }
+  };
   let seen = -1;
   let lookedAt = Number.NEGATIVE_INFINITY;
   while (!signal.aborted) {
@@ -33,13 +42,15 @@ export async function keepSupplied(
       if (newest !== seen || isTime) {
         seen = newest;
         lookedAt = clock.monotonic();
-        await deliverDue(ports, deliver);
+        const turn = begin().finally(() => turns.delete(turn));
+        turns.add(turn);
       }
     } catch (error) {
       onError(error, null);
     }
     await pause(ports, signal);
   }
+  await Promise.all(turns);
 }
 
 function pause({ clock }: Ports, signal: AbortSignal): Promise<void> {

@@ -137,6 +137,7 @@ export const DELIVERY_COLUMNS = {
   attempts: ["attempts", "number"],
   nextAttemptAt: ["next_attempt_at", "number"],
   lastError: ["last_error", "json"],
+  proof: ["proof", "text"],
   fence: ["fence", "number"],
   createdAt: ["created_at", "number"],
 } satisfies Columns<Delivery>;

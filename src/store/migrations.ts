@@ -217,6 +217,7 @@ export const MIGRATIONS: readonly Migration[] = [
          attempts bigint not null,
          next_attempt_at bigint,
          last_error text,
+         proof text not null,
          fence bigint not null,
          created_at bigint not null
        )`,

@@ -47,9 +47,8 @@ test("run --once supplies what is due, and tells of what fails", async () => {
   const added = await run(hook, { home });
   expect(added.stdout).toMatch(/^whsec_\S+\n$/);
   expect(added.stderr).toContain("what its posts are signed with");
-  await run(["delivery", "add", "lost", "--data-source", "recorder", "--file", join(home, "no", "such")], {
-    home,
-  });
+  const absent = join(folder(), "given", "no", "such");
+  await run(["delivery", "add", "lost", "--data-source", "recorder", "--file", absent], { home });
   const once = await run(["run", "--once"], { home });
   expect(place.received).toHaveLength(1);
   expect(once.stderr).toContain("delivery_failed");
@@ -79,6 +78,15 @@ test("send puts it there at once, and fails with 6 where the place does not take
 });
 
 const SOURCE = ["--data-source", "recorder"];
+
+test("a file in the keeper's own home is refused: the master key is not written over", async () => {
+  const { home } = await connectedHome();
+  await run(["data-source", "add", "recorder", "--grant", "meetings"], { home });
+  const path = join(home, "..", join(home, "master.key").slice(join(home, "..").length));
+  const words = ["delivery", "add", "d", "--data-source", "recorder", "--file", path];
+  const refused = await run(words, { home });
+  expect([refused.exitCode, refused.stderr]).toEqual([2, expect.stringContaining("Grantkeeper's own home")]);
+});
 
 test.each([
   [["data-source", "add", "x", "--grant", "nobody"], 3, "There is no grant"],

@@ -3,8 +3,11 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { Webhook } from "standardwebhooks";
 import { deliverDue, deliverNow } from "../../src/keeper/deliver.ts";
-import { findDelivery } from "../../src/keeper/data-sources.ts";
-import { refreshNow, suspend } from "../../src/keeper/manage.ts";
+import { addDataSource, findDelivery } from "../../src/keeper/data-sources.ts";
+import { importTokens } from "../../src/keeper/import.ts";
+import { keepSupplied } from "../../src/keeper/keep-supplied.ts";
+import { refreshNow, remove, suspend } from "../../src/keeper/manage.ts";
+import { asDocument } from "../keeper/rig.ts";
 import { folder, openSupply, startPlace, startSecretStore } from "./places.ts";
 
 const file = (path: string, mode = "0600") => ({ kind: "file", path, mode }) as const;
@@ -309,4 +312,78 @@ describe("whatever the place", () => {
     expect(attempts.filter(({ error }) => error !== null)).toHaveLength(14);
     expect(readdirSync(place)).toHaveLength(26);
   });
+
+  test.each([
+    ["target", JSON.stringify({ kind: "command", command: ["sh", "-c", "cat > stolen"] })],
+    ["target", JSON.stringify({ kind: "file", path: "/tmp/grantkeeper-stolen", mode: "0600" })],
+    ["address_from", "program"],
+    ["token", "refresh_token"],
+    ["format", "json"],
+    ["secret", "1.0.0"],
+    ["data_source", "of-another"],
+  ])("a row whose %s was written past Grantkeeper gets nothing", async (column, value) => {
+    const { rig, ports, deliver, add } = await openSupply();
+    await importTokens(ports, "other", "recorder", asDocument(rig.tokens), rig.clock.now());
+    await addDataSource(ports, { name: "of-another", grant: "other" });
+    const path = join(folder(), "token");
+    await add("to-file", file(path));
+    const database = rig.connect();
+    await database.write(({ query }) => query(`update deliveries set ${column} = $1`, [value]));
+    const [made] = await deliverDue(ports, deliver);
+    expect(made?.error).toMatchObject({
+      code: "forbidden",
+      remedy: expect.stringContaining("write to the store"),
+    });
+    expect(() => statSync(path)).toThrow("ENOENT");
+    expect(await rig.events("token_handed_out")).toEqual([]);
+  });
+
+  test("a grant's data source that was led to another grant past Grantkeeper gets nothing", async () => {
+    const { rig, ports, deliver, add } = await openSupply();
+    await importTokens(ports, "other", "recorder", asDocument(rig.tokens), rig.clock.now());
+    await add("to-file", file(join(folder(), "token")));
+    const database = rig.connect();
+    await database.write(({ query }) => query("update data_sources set grant_name = 'other'"));
+    expect((await deliverDue(ports, deliver))[0]?.error).toMatchObject({ code: "forbidden" });
+  });
+
+  test("a place that takes its time keeps no other waiting; the end waits for it", async () => {
+    const { rig, ports, deliver, add } = await openSupply({ rotation: "strict" });
+    let release = (): void => undefined;
+    const slow = await startPlace((_, response) => {
+      release = () => void response.writeHead(204).end();
+    });
+    const path = join(folder(), "token");
+    await add("slow", { kind: "webhook", url: slow.url });
+    await add("to-file", file(path));
+    const clock = { ...rig.clock, alarm: realAlarm };
+    const stopping = new AbortController();
+    const faults: unknown[] = [];
+    const options = { signal: stopping.signal, onError: (error: unknown) => void faults.push(error) };
+    const supplied = keepSupplied({ ...ports, clock }, deliver, options);
+    await expect.poll(() => slow.received.length).toBe(1);
+    await refreshNow(ports, "g");
+    const current = await rig.accessToken();
+    await expect.poll(() => readFileSync(path, "utf8"), { timeout: 10_000 }).toBe(current);
+    expect((await findDelivery(ports, "slow")).deliveredAt).toBeNull();
+    stopping.abort();
+    release();
+    await supplied;
+    expect(faults).toEqual([]);
+    expect((await findDelivery(ports, "slow")).deliveredGeneration).toBe(1);
+  });
+
+  test("another keeper's attempt is waited for, and a person hears of it", async () => {
+    const { ports, deliver, add } = await openSupply();
+    const { delivery } = await add("to-file", file(join(folder(), "token")));
+    expect(await ports.store.claimDelivery(delivery, ports.clock.now() + 1)).toBe(true);
+    await expect(deliverNow(ports, deliver, delivery)).rejects.toMatchObject({ code: "conflict" });
+    await remove(ports, "g");
+    await expect(deliverNow(ports, deliver, delivery)).rejects.toMatchObject({ code: "not_found" });
+  });
 });
+
+function realAlarm(ms: number, work: () => void): () => void {
+  const timer = setTimeout(work, ms);
+  return () => clearTimeout(timer);
+}

@@ -22,6 +22,7 @@ function aDelivery(changes: Partial<Delivery> = {}): Delivery {
     attempts: 0,
     nextAttemptAt: null,
     lastError: null,
+    proof: "p",
     fence: 0,
     createdAt: AT,
     ...changes,

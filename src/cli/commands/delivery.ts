@@ -1,3 +1,4 @@
+import { resolve, sep } from "node:path";
 import { Argument, type Command, Option } from "commander";
 import {
   DELIVERED_TOKENS,
@@ -90,7 +91,8 @@ async function add(session: Session, name: string, command: string[], options: A
   const target = targetOf(command, options);
   const { secretStdin: stdin, secretFile: file, secretEnv: env } = options;
   const secret = await readSecret(session.io, { stdin, file, env }, "--secret");
-  await withKeeper(session, options, async ({ keeper: { ports } }) => {
+  await withKeeper(session, options, async ({ keeper: { ports, config } }) => {
+    refuseOwnFiles(target, config.home);
     const { dataSource, token, format } = options;
     const input = { name, dataSource, target, token, format, secret, addressFrom: "operator" } as const;
     const { delivery, madeSecret } = await addDelivery(ports, input);
@@ -126,6 +128,14 @@ function targetOf(command: readonly string[], options: AddOptions): DeliveryTarg
   if (mode !== undefined && target.kind !== "file")
     throw new GrantkeeperError("invalid_request", "--mode is for files alone.", { remedy: "Leave it out." });
   return target;
+}
+
+/** A slip that would write a token over the master key or the store. */
+function refuseOwnFiles(target: DeliveryTarget, home: string): void {
+  if (target.kind !== "file" || !resolve(target.path).startsWith(`${resolve(home)}${sep}`)) return;
+  throw new GrantkeeperError("invalid_request", `${target.path} lies in Grantkeeper's own home.`, {
+    remedy: "Name a file elsewhere, where its reader may read.",
+  });
 }
 
 function defineList(parent: Command, session: Session): void {
