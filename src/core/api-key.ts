@@ -3,13 +3,13 @@ import { instant } from "./grant.ts";
 /** What a key may do. `admin` may do everything. `docs/api-keys.md` is held against this list. */
 export const API_KEY_SCOPES = {
   "tokens:read": "fetch access tokens, and have a rejected one replaced",
-  "grants:read": "see grants and integrations",
+  "grants:read": "see grants, integrations, data sources and deliveries",
   "grants:write": "begin, end, hold, release and remove grants",
   "integrations:write": "add, change and remove integrations",
   "secrets:reveal": "be shown a refresh token",
   "events:read": "read the audit and the feed of changes",
   "metrics:read": "read the metrics",
-  admin: "everything, API keys included",
+  admin: "everything, API keys and deliveries included",
 } as const satisfies Record<string, string>;
 
 export type ApiKeyScope = keyof typeof API_KEY_SCOPES;

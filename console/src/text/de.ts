@@ -461,13 +461,13 @@ export const de: Text = {
   },
   scopeMeanings: {
     "tokens:read": "Zugriffstokens holen, und ein abgewiesenes ersetzen lassen",
-    "grants:read": "Zustimmungen und Integrationen sehen",
+    "grants:read": "Zustimmungen, Integrationen, Datenquellen und Zustellungen sehen",
     "grants:write": "Zustimmungen beginnen, beenden, anhalten, freigeben und entfernen",
     "integrations:write": "Integrationen hinzufügen, ändern und entfernen",
     "secrets:reveal": "ein Erneuerungstoken gezeigt bekommen",
     "events:read": "das Protokoll und die Änderungen lesen",
     "metrics:read": "die Messwerte lesen",
-    admin: "alles, auch die API-Schlüssel",
+    admin: "alles, auch API-Schlüssel und Zustellungen",
   },
 };
 
