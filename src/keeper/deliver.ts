@@ -85,12 +85,10 @@ async function pack(ports: Ports, one: DeliveryStanding, grant: Grant): Promise<
     return packParcel(one, grant, integration.clientId, value);
   }
   const value = openToken(ports.sealer, grant, "refresh_token") ?? "";
-  if (grant.refreshFingerprint !== one.deliveredFingerprint) {
-    const event = deliveryEvent(consumer, "refresh_token_revealed", one, grant, {
-      fingerprint: grant.refreshFingerprint,
-    });
-    await ports.store.record(event);
-  }
+  const { id: grantId, generation, refreshFingerprint: fingerprint } = grant;
+  const firstEvent = deliveryEvent(consumer, "refresh_token_revealed", one, grant, { fingerprint });
+  const at = ports.clock.now();
+  await ports.store.recordHandOut({ grantId, generation, consumer: consumer.actor, at, firstEvent });
   return packParcel(one, grant, integration.clientId, value);
 }
 

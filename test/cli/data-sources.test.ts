@@ -77,6 +77,23 @@ test("send puts it there at once, and fails with 6 where the place does not take
   expect(textAt(documentOf(failed), "error", "message")).toContain("ended with 9: full");
 });
 
+test("whoever holds, ends or removes a grant hears what that leaves without a token", async () => {
+  const { home } = await connectedHome();
+  await run(["data-source", "add", "recorder", "--grant", "meetings"], { home });
+  const path = join(folder(), "given", "token");
+  await run(["delivery", "add", "d", "--data-source", "recorder", "--file", path], { home });
+  for (const command of ["suspend", "revoke", "remove"]) {
+    const ended = await run([command, "meetings"], { home });
+    expect([command, ended.exitCode, ended.stderr.replace(/\s+/g, " ")]).toEqual([
+      command,
+      0,
+      expect.stringContaining("data source recorder will get no new token"),
+    ]);
+  }
+  const sent = await run(["delivery", "send", "d", "--json"], { home });
+  expect([sent.exitCode, textAt(documentOf(sent), "error", "code")]).toEqual([3, "not_found"]);
+});
+
 const SOURCE = ["--data-source", "recorder"];
 
 test("a file in the keeper's own home is refused: the master key is not written over", async () => {
@@ -95,7 +112,6 @@ test.each([
   [["delivery", "add", "d", "--data-source", "nobody", "--file", "/x"], 3, "There is no data source"],
   [["delivery", "add", "d", ...SOURCE], 2, "No place was given"],
   [["delivery", "add", "d", ...SOURCE, "--file", "/x", "--webhook", "https://a.example"], 2, "More than one"],
-  [["delivery", "add", "d", ...SOURCE, "--file", "token"], 2, "is not a whole one"],
   [["delivery", "add", "d", ...SOURCE, "--file", "/etc/"], 2, "names a directory"],
   [["delivery", "add", "d", ...SOURCE, "--file", "/x", "--mode", "0644"], 2, "are not permissions"],
   [["delivery", "add", "d", ...SOURCE, "--webhook", "https://a.example", "--mode", "0600"], 2, "for files"],

@@ -119,6 +119,15 @@ describe("a file", () => {
   });
 });
 
+test("a path that is not a whole one, or has a byte that no path has, is refused", async () => {
+  const { add } = await openSupply();
+  for (const path of ["token", "../token", "", "/a\0b", `/${"x".repeat(3000)}`])
+    await expect(add("to-file", file(path))).rejects.toMatchObject({ code: "invalid_request" });
+  const commands = [[], [""], ["a", "b\0"], Array<string>(200).fill("a")];
+  for (const command of commands)
+    await expect(add("x", { kind: "command", command })).rejects.toMatchObject({ code: "invalid_request" });
+});
+
 describe("a program", () => {
   test("gets the token on standard input, and nothing of the keeper's secrets in its environment", async () => {
     const { rig, ports, deliver, add } = await openSupply();
@@ -270,6 +279,22 @@ describe("a secret store", () => {
 });
 
 describe("whatever the place", () => {
+  test("a refresh token that is tried again and again is in the audit once, and nothing leaves without that", async () => {
+    const { rig, ports, deliver, add } = await openSupply();
+    const path = join(folder(), "absent", "token");
+    await add("to-file", file(path), { token: "refresh_token" });
+    for (let tries = 0; tries < 4; tries++) {
+      await deliverDue(ports, deliver);
+      rig.clock.advance(600_000);
+    }
+    expect((await findDelivery(ports, "to-file")).attempts).toBe(4);
+    expect(await rig.events("refresh_token_revealed")).toHaveLength(1);
+    mkdirSync(join(path, ".."));
+    const recordHandOut = () => Promise.reject(new Error("the store is away"));
+    await deliverDue({ ...ports, store: { ...ports.store, recordHandOut } }, deliver);
+    expect(() => statSync(path)).toThrow("ENOENT");
+  });
+
   test("a grant that is held supplies nobody, and says so to a person who asks", async () => {
     const { ports, deliver, add } = await openSupply();
     const path = join(folder(), "token");

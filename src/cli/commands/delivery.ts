@@ -113,7 +113,7 @@ async function add(session: Session, name: string, command: string[], options: A
 function targetOf(command: readonly string[], options: AddOptions): DeliveryTarget {
   const { file, mode, webhook, secretStore } = options;
   const targets: DeliveryTarget[] = [
-    ...(file === undefined ? [] : [{ kind: "file", path: file, mode: mode ?? "0600" } as const]),
+    ...(file === undefined ? [] : [{ kind: "file", path: wholePath(file), mode: mode ?? "0600" } as const]),
     ...(webhook === undefined ? [] : [{ kind: "webhook", url: webhook } as const]),
     ...(secretStore === undefined ? [] : [{ kind: "secret_store", url: secretStore } as const]),
     ...(command.length === 0 ? [] : [{ kind: "command", command } as const]),
@@ -128,6 +128,11 @@ function targetOf(command: readonly string[], options: AddOptions): DeliveryTarg
   if (mode !== undefined && target.kind !== "file")
     throw new GrantkeeperError("invalid_request", "--mode is for files alone.", { remedy: "Leave it out." });
   return target;
+}
+
+/** From the directory that the person is in; what ends in a separator stays as it is, to be refused. */
+function wholePath(file: string): string {
+  return /[/\\]$/.test(file) ? file : resolve(file);
 }
 
 /** A slip that would write a token over the master key or the store. */

@@ -10,6 +10,7 @@ import {
   withVerbose,
 } from "../command.ts";
 import { documentOf } from "../grant-result.ts";
+import { noticeUnsupplied } from "../supply-notice.ts";
 
 /** `revoke NAME`. */
 export function defineRevoke(program: Command, session: Session): void {
@@ -25,6 +26,7 @@ export function defineRevoke(program: Command, session: Session): void {
       present(session, options, document, () =>
         toldProvider ? `${name} is revoked, at the provider too.` : `${name} is revoked here.`,
       );
+      await noticeUnsupplied(session, keeper.ports, name);
       if (advice !== null)
         notice(
           session,

@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { suspend } from "../../keeper/manage.ts";
 import { type CommonOptions, defineCommand, type Session, withKeeper } from "../command.ts";
 import { presentGrant } from "../grant-result.ts";
+import { noticeUnsupplied } from "../supply-notice.ts";
 
 /** `suspend NAME`. */
 export function defineSuspend(program: Command, session: Session): void {
@@ -13,6 +14,7 @@ export function defineSuspend(program: Command, session: Session): void {
     withKeeper(session, options, async ({ keeper }) => {
       const grant = await suspend(keeper.ports, name);
       await presentGrant(session, options, keeper.ports, grant, `${name} is suspended.`);
+      await noticeUnsupplied(session, keeper.ports, name);
     }),
   );
 }
