@@ -54,7 +54,10 @@ interface Fate {
   readonly act: () => void;
 }
 
-const NEVER = new Promise<never>(() => undefined);
+/** One of its own for each: what waits for a single one for all would be kept until the last seed has ended. */
+function never(): Promise<never> {
+  return new Promise(() => undefined);
+}
 
 /** A keeper's process, from its start to its end. What it awaits when it ends never comes. */
 export class Process {
@@ -139,7 +142,7 @@ export class Process {
   }
 
   #running(): Promise<void> {
-    if (this.isDead) return NEVER;
+    if (this.isDead) return never();
     return new Promise((resolve) => this.whenRunning(resolve));
   }
 
