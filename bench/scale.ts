@@ -1,7 +1,7 @@
 import { getToken } from "../src/keeper/get-token.ts";
 import { createScheduler } from "../src/keeper/scheduler.ts";
 import type { Send } from "../src/oauth/send.ts";
-import { clock, fill, keeperOn, type Place, sqlitePlace } from "./keeper.ts";
+import { clock, fill, keeperOn, type Place, SEALED, sqlitePlace } from "./keeper.ts";
 import { postgresPlaces } from "./postgres.ts";
 
 const MILLION = Number(process.env["GRANTKEEPER_BENCH_GRANTS"] ?? 1_000_000);
@@ -110,8 +110,9 @@ async function measureMany(name: string, place: Place): Promise<void> {
   for (const due of DUE) {
     await place.database.write(({ query }) =>
       query(
-        "update grants set next_attempt_at = 1 where id in (select id from grants where generation = 1 limit $1)",
-        [due],
+        `update grants set next_attempt_at = 1 where id in (
+           select id from grants where generation = 1 and cast(substr(name, 7) as integer) < $2 limit $1)`,
+        [due, SEALED],
       ),
     );
     const sent = sentAt.length;
@@ -119,6 +120,7 @@ async function measureMany(name: string, place: Place): Promise<void> {
     while ((await scheduler.tick()).hasMore) await scheduler.room();
     await scheduler.settled();
     const took = performance.now() - tickBegan;
+    if (sentAt.length - sent !== due) throw new Error(`${sentAt.length - sent} of ${due} were refreshed`);
     console.log(
       `    ${String(due).padStart(6)} due: ${took.toFixed(1)} ms for ticks and refreshes of ${sentAt.length - sent}`,
     );
