@@ -21,7 +21,6 @@ export function createGrantWrites(
   const line = () =>
     createGroupCommit<Job, Grant | null>({
       keyOf: (job) => ("claim" in job ? job.claim.id : job.write.id),
-      atOnce: Number(process.env["AT_ONCE"] ?? 1),
       commit: (jobs) => database.write((transaction) => carryOut(transaction, database, jobs, failpoint)),
       ...(nextTurn && { nextTurn }),
     });

@@ -7,8 +7,6 @@ interface GroupCommit<Job, Result> {
   readonly commit: (jobs: readonly Job[]) => Promise<readonly Result[]>;
   /** Runs what is given when this turn of the event loop is over; Node's own where absent. */
   readonly nextTurn?: NextTurn;
-  /** Commits that may be under way at once: one, where a database does one after the other anyhow. */
-  readonly atOnce?: number;
 }
 
 /** Runs a function when everything that is ready now has had its turn. */
@@ -31,15 +29,12 @@ export function createGroupCommit<Job, Result>({
   keyOf,
   commit,
   nextTurn = setImmediate,
-  atOnce = 1,
 }: GroupCommit<Job, Result>): (job: Job) => Promise<Result> {
   let waiting: Waiting<Job, Result>[] = [];
-  let committing = 0;
-  /** What the commits under way are about. */
-  const busy = new Set<string>();
+  let isCommitting = false;
 
   const takeBatch = (): Waiting<Job, Result>[] => {
-    const keys = new Set(busy);
+    const keys = new Set<string>();
     const batch: Waiting<Job, Result>[] = [];
     const later: Waiting<Job, Result>[] = [];
     for (const one of waiting) {
@@ -53,20 +48,15 @@ export function createGroupCommit<Job, Result>({
   };
 
   const work = async (): Promise<void> => {
-    for (let batch = takeBatch(); batch.length > 0; batch = takeBatch()) {
-      const keys = batch.map(({ job }) => keyOf(job));
-      for (const key of keys) busy.add(key);
-      await commitBatch(batch, commit);
-      for (const key of keys) busy.delete(key);
-    }
-    committing--;
+    while (waiting.length > 0) await commitBatch(takeBatch(), commit);
+    isCommitting = false;
   };
 
   return (job) =>
     new Promise((resolve, reject) => {
       waiting.push({ job, resolve, reject });
-      if (committing === atOnce) return;
-      committing++;
+      if (isCommitting) return;
+      isCommitting = true;
       // What else this turn of the event loop makes ready comes along.
       nextTurn(() => void work());
     });
