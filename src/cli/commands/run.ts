@@ -66,10 +66,17 @@ async function run(session: Session, options: Options): Promise<void> {
     const once = options.once === true;
     const deliver = createDeliver({ ...ports, env: io.env });
     const { signal } = stop;
-    const supplied = once ? null : keepSupplied(ports, deliver, { signal, onError });
-    await keepAlive(ports, { signal, once, onTick, onSettled: tellEvents, onError, identity });
+    // Also where refreshing ends by itself, as when another store was put in the place of this one.
+    const ending = new AbortController();
+    const whileRefreshing = { signal: AbortSignal.any([signal, ending.signal]), onError };
+    const supplied = once ? null : keepSupplied(ports, deliver, whileRefreshing);
+    try {
+      await keepAlive(ports, { signal, once, onTick, onSettled: tellEvents, onError, identity });
+    } finally {
+      ending.abort();
+      await supplied;
+    }
     if (once && !signal.aborted) await supplyOnce(ports, deliver, onError);
-    await supplied;
     // Everything is saved: that it cannot be told, as when the store is away just now, is no failure of the run.
     await tellEvents().catch((error: unknown) => onError(error, null));
     const word = stop.signal.aborted ? "Stopped" : "Done";
