@@ -18,7 +18,7 @@ import { WIRE_PARTS, type WirePart } from "./wire.ts";
 type Point = FailpointName | WirePart;
 
 const POINTS: readonly Point[] = [...FAILPOINTS, ...WIRE_PARTS];
-const SHORT = 3;
+const SHORT = 1;
 const TRIALS = IS_LONG ? Number(process.env["GRANTKEEPER_TRIALS"] ?? 300) : SHORT;
 const AT_ONCE = 4;
 /** The lease is 90 s: whoever comes next sees that the holder has ended, and does not wait for its end. */
