@@ -24,6 +24,8 @@ test("a key that is narrowed to grants learns nothing of others: lists, events, 
   const all = await eventsOf(scene, scene.admin);
   expect(all.filter(({ grant }) => grant === "mine").map(({ id }) => id)).toEqual(seen.map(({ id }) => id));
   expect(all.length).toBeGreaterThan(seen.length + 4);
+  const asked = await scene.ask("GET /v1/events?grant=other", { key });
+  expect([asked.status, asked.body["items"]]).toEqual([200, []]);
   const list = await scene.ask("GET /v1/grants", { key });
   expect((list.body["items"] as { name: string }[]).map(({ name }) => name)).toEqual(["mine"]);
   for (const state of ["active", "suspended"]) {
