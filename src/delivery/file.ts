@@ -4,6 +4,8 @@ import { dirname } from "node:path";
 import type { DeliveryTarget } from "../core/delivery.ts";
 import { deliveryFailed } from "./failure.ts";
 
+const GROUP_READS = 0o040;
+
 type FileTarget = Extract<DeliveryTarget, { kind: "file" }>;
 
 /**
@@ -45,8 +47,9 @@ async function replace(path: string, text: string, mode: number): Promise<void> 
   try {
     try {
       await file.writeFile(text);
-      // Who may read it by its group still may: the directory decides the group, or whoever set it.
-      if (found !== null) await file.chown(found.uid, found.gid).catch(() => undefined);
+      // Who may read it by its group still may. A file that somebody else made there is not theirs any more.
+      const isOurs = found !== null && found.uid === process.geteuid?.();
+      if (isOurs && (mode & GROUP_READS) !== 0) await file.chown(found.uid, found.gid);
       await file.chmod(mode);
       await file.sync();
     } finally {
@@ -76,7 +79,7 @@ async function syncDirectory(directory: string): Promise<void> {
 function remedyFor(code: string, path: string): string {
   if (code === "ENOENT") return `Make the directory ${dirname(path)}, writable for the keeper's user.`;
   if (code === "EACCES" || code === "EPERM" || code === "EROFS")
-    return `Make ${dirname(path)} writable for the keeper's user.`;
+    return `Make ${dirname(path)} writable for the keeper's user, and that user a member of the file's group.`;
   if (code === "ENOSPC" || code === "EDQUOT") return "Free some disk space.";
   if (code === "EISDIR") return "Name a file, not a directory or device.";
   return "See to the file and its directory; it is tried again by itself.";

@@ -1,4 +1,12 @@
-import { mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chownSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { Webhook } from "standardwebhooks";
@@ -74,6 +82,26 @@ describe("a file", () => {
     await refreshNow(ports, "g");
     expect(await deliverDue(ports, deliver)).toEqual([]);
   });
+
+  test.runIf(process.geteuid?.() === 0)(
+    "keeps its group; one that somebody else made there is not theirs any more",
+    async () => {
+      const { ports, deliver, add } = await openSupply();
+      const place = folder();
+      for (const [name, uid] of [
+        ["ours", 0],
+        ["theirs", 65_534],
+      ] as const) {
+        writeFileSync(join(place, name), "old");
+        chownSync(join(place, name), uid, 65_534);
+        await add(name, file(join(place, name), "0640"));
+      }
+      await deliverDue(ports, deliver);
+      const ownersOf = (name: string) => [statSync(join(place, name)).uid, statSync(join(place, name)).gid];
+      expect(ownersOf("ours")).toEqual([0, 65_534]);
+      expect(ownersOf("theirs")).toEqual([0, process.getegid?.()]);
+    },
+  );
 
   test("behind a link is replaced, and the link stays", async () => {
     const { rig, ports, deliver, add } = await openSupply();
