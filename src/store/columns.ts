@@ -205,9 +205,14 @@ export function toColumns<T extends object>(columns: Columns<T>, fields: Partial
     const value = fields[field];
     if (value === undefined) continue;
     const [column, form] = columns[field];
-    pairs.push([column, (isDocument(form) && value !== null ? JSON.stringify(value) : value) as Value]);
+    pairs.push([column, toValue(value, form)]);
   }
   return pairs;
+}
+
+/** A field as its column has it. */
+export function toValue(value: unknown, form: Form): Value {
+  return isDocument(form) && value !== null ? JSON.stringify(value) : (value as Value);
 }
 
 /** `insert into table (a, b) values ($1, $2)` with its values. */

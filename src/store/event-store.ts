@@ -2,7 +2,6 @@ import type { Event, EventData, EventDraft, EventType } from "../core/events.ts"
 import type { EventStore } from "../keeper/ports.ts";
 import type { Database, Row, Transaction } from "./database.ts";
 import { readEventPage, readSettledEvent } from "./event-page.ts";
-import { insert } from "./statements.ts";
 
 /** The audit in the database. */
 export function createEventStore(database: Database): EventStore {
@@ -41,16 +40,12 @@ export function createEventStore(database: Database): EventStore {
 
 /** Writes an event within the transaction that makes it true. */
 export async function addEvent(transaction: Transaction, event: EventDraft): Promise<void> {
-  await insert(transaction, "events", [
-    ["at", event.at],
-    ["type", event.type],
-    ["actor", event.actor],
-    ["grant_id", event.grantId],
-    ["grant_name", event.grant],
-    ["integration", event.integration],
-    ["generation", event.generation],
-    ["data", JSON.stringify(event.data)],
-  ]);
+  const { at, type, actor, grantId, grant, integration, generation, data } = event;
+  await transaction.query(
+    `insert into events (at, type, actor, grant_id, grant_name, integration, generation, data)
+     values ($1, $2, $3, $4, $5, $6, $7, $8)`,
+    [at, type, actor, grantId, grant, integration, generation, JSON.stringify(data)],
+  );
 }
 
 /** The same for many at once: one statement where each would be a round trip. */

@@ -1,11 +1,25 @@
 import type { Grant } from "../core/grant.ts";
 import type { Claim } from "../keeper/ports.ts";
-import { assignments, GRANT_COLUMNS, rowReader, toColumns } from "./columns.ts";
-import type { Database, Row, Transaction, Value } from "./database.ts";
-import { CHANGED_COLUMNS, CLAIMED_COLUMNS, type RowChange } from "./grant-row-change.ts";
+import { GRANT_COLUMNS, rowReader } from "./columns.ts";
+import type { Database, Row, Transaction } from "./database.ts";
+import {
+  CHANGED_COLUMNS,
+  CLAIMED_COLUMNS,
+  type ChangeShape,
+  type RowChange,
+  shapeOf,
+  valuesOf,
+} from "./grant-row-change.ts";
 import { claimSet, updateSets } from "./grant-row-sets.ts";
 
 const asGrant = rowReader<Grant>(GRANT_COLUMNS);
+/** As `CHANGED_COLUMNS` has them. */
+const changedOf = rowReader<Pick<Grant, "state" | "suspension" | "account" | "lastUsedAt">>({
+  state: GRANT_COLUMNS.state,
+  suspension: GRANT_COLUMNS.suspension,
+  account: GRANT_COLUMNS.account,
+  lastUsedAt: GRANT_COLUMNS.lastUsedAt,
+});
 
 /** The rows that were written, by id. */
 export type WrittenRows = ReadonlyMap<string, Grant>;
@@ -69,52 +83,71 @@ function claimedGrant(row: Row, claim: Claim | undefined): Grant {
 
 function changedGrant(row: Row, change: RowChange | undefined): Grant {
   if (change?.seen === undefined) return asGrant(row);
-  const { state, suspension, account, lastUsedAt } = asGrant(row);
-  return { ...change.seen, ...change.write.change, state, suspension, account, lastUsedAt };
+  return { ...change.seen, ...change.write.change, ...changedOf(row) };
 }
 
 function claimOne({ query }: Transaction, claim: Claim, leaseNow: number): Promise<Row[]> {
   const { id, owner, now, lease, generation, fence, takeOverFrom, dueAgainAt, seen } = claim;
   const due = dueAgainAt === null ? [] : [dueAgainAt];
-  return query(
-    `update grants
-        set lease_owner = $1, lease_fence = lease_fence + 1, lease_expires_at = $2,${dueAgainAt === null ? "" : " next_attempt_at = $9,"}
+  const text = claimText(dueAgainAt !== null, seen !== undefined);
+  return query(text, [owner, leaseNow + lease, now, id, generation, fence, takeOverFrom, leaseNow, ...due]);
+}
+
+const claimText = textBy(
+  (setsDue: boolean, isSeen: boolean) => `${setsDue} ${isSeen}`,
+  (setsDue, isSeen) => `update grants
+        set lease_owner = $1, lease_fence = lease_fence + 1, lease_expires_at = $2,${setsDue ? " next_attempt_at = $9," : ""}
             presentations = presentations + 1, refresh_status = 'in_flight', last_attempt_at = $3
       where id = $4 and generation = $5 and lease_fence = $6 and state in ('active', 'reauthorization_required')
         and refresh_token is not null
         and (lease_owner is null or lease_expires_at <= $8 or lease_owner = $7)
-  returning ${seen === undefined ? "*" : CLAIMED_COLUMNS.join(", ")}`,
-    [owner, leaseNow + lease, now, id, generation, fence, takeOverFrom, leaseNow, ...due],
-  );
-}
+  returning ${isSeen ? CLAIMED_COLUMNS.join(", ") : "*"}`,
+);
 
 function updateOne({ query }: Transaction, { write, seen }: RowChange): Promise<Row[]> {
   const { id, expect, change, fenceOut = false } = write;
-  const pairs = toColumns(GRANT_COLUMNS, change as Partial<Grant>);
-  const values = [...pairs.map(([, value]) => value), id, expect.generation];
-  const n = pairs.length;
-  const isLeased = expect.leaseFence !== undefined;
-  const fenced = isLeased ? ` and lease_fence = $${n + 3}` : "";
-  if (expect.leaseFence !== undefined) values.push(expect.leaseFence);
-  const fence = fenceOut ? `, ${FENCED_OUT}` : "";
-  return query(
-    `update grants set ${isLeased ? keepingHeld(pairs) : assignments(pairs)}${fence}
-      where id = $${n + 1} and generation = $${n + 2}${fenced}
-  returning ${seen === undefined ? "*" : CHANGED_COLUMNS.join(", ")}`,
-    values,
-  );
+  const { leaseFence } = expect;
+  const shape = shapeOf(change);
+  const text = updateText(shape, leaseFence !== undefined, fenceOut, seen !== undefined);
+  const fence = leaseFence === undefined ? [] : [leaseFence];
+  return query(text, [...valuesOf(change, shape), id, expect.generation, ...fence]);
 }
 
 /** Ends whatever lease there is: its fence is no longer the row's. */
 const FENCED_OUT = "lease_fence = lease_fence + 1, lease_owner = null, lease_expires_at = null";
 
+const updateText = textBy(
+  ({ fields }: ChangeShape, isLeased: boolean, fenceOut: boolean, isSeen: boolean) =>
+    `${isLeased} ${fenceOut} ${isSeen} ${fields}`,
+  ({ columns }, isLeased, fenceOut, isSeen) => {
+    const n = columns.length;
+    const sets = columns.map((column, i) => `${column} = ${newValue(column, `$${i + 1}`, isLeased)}`);
+    if (fenceOut) sets.push(FENCED_OUT);
+    return `update grants set ${sets.join(", ")}
+      where id = $${n + 1} and generation = $${n + 2}${isLeased ? ` and lease_fence = $${n + 3}` : ""}
+  returning ${isSeen ? CHANGED_COLUMNS.join(", ") : "*"}`;
+  },
+);
+
 /** A grant that was suspended while its refresh was under way stays suspended, whatever came of that. */
-function keepingHeld(pairs: readonly [string, Value][]): string {
-  return pairs
-    .map(([column], i) =>
-      column === "state"
-        ? `state = case when state = 'suspended' then state else $${i + 1} end`
-        : `${column} = $${i + 1}`,
-    )
-    .join(", ");
+function newValue(column: string, value: string, isLeased: boolean): string {
+  return column === "state" && isLeased
+    ? `case when state = 'suspended' then state else ${value} end`
+    : value;
+}
+
+/** Texts that are made once: a new one each time costs more to make, and to find its statement by, than to run. */
+function textBy<Words extends readonly unknown[]>(
+  keyOf: (...words: Words) => string,
+  make: (...words: Words) => string,
+): (...words: Words) => string {
+  const texts = new Map<string, string>();
+  return (...words) => {
+    const key = keyOf(...words);
+    const known = texts.get(key);
+    if (known !== undefined) return known;
+    const text = make(...words);
+    texts.set(key, text);
+    return text;
+  };
 }
