@@ -1,6 +1,6 @@
 import type { ErrorCode } from "./errors.ts";
 import type { EventData, EventType } from "./events.ts";
-import type { Grant, GrantChange, RefreshError } from "./grant.ts";
+import type { Cause, Grant, GrantChange, RefreshError } from "./grant.ts";
 import { forGrant } from "./names.ts";
 import type { RefreshOutcome } from "./outcome.ts";
 import { CONFIRMATION_INTERVAL, INCIDENT_PROBE_INTERVAL, nearEnd, type Rotation } from "./refresh-rules.ts";
@@ -42,7 +42,7 @@ type Failure = Exclude<RefreshOutcome, { kind: "refreshed" }>;
 
 /** The table of what follows each outcome that brought no token. Nothing here declares death without evidence. */
 export function afterFailure(grant: Grant, outcome: Failure, at: Circumstances): Aftermath {
-  if (grant.cause !== null) return afterPostmortem(grant, outcome, at, grant.cause.at);
+  if (grant.cause !== null) return afterPostmortem(grant, outcome, at, grant.cause);
   switch (outcome.kind) {
     case "unavailable":
       return afterUnavailable(grant, outcome, at);
@@ -133,15 +133,17 @@ function isVerdictHeld(since: number, { suspects, now }: Circumstances): boolean
 }
 
 /** A dead grant that was tried once more, to see whether the provider had been wrong. It stays as dead as it was. */
-function afterPostmortem(grant: Grant, outcome: Failure, at: Circumstances, diedAt: number): Aftermath {
+function afterPostmortem(grant: Grant, outcome: Failure, at: Circumstances, cause: Cause): Aftermath {
   const error = refreshError(grant, "reauthorization_required", detailOf(outcome), outcome, at.now);
   const { lastError } = grant;
+  const probes = (cause.probes ?? 0) + 1;
   const isKnown = outcome.kind !== "in_doubt";
   return {
     change: {
       ...failed(grant.attempts + 1, lastError ?? error, at.now),
+      cause: { ...cause, probes },
       refreshStatus: "idle",
-      nextAttemptAt: postmortemAt(diedAt, at.now, at.random),
+      nextAttemptAt: postmortemAt(probes, at.now, at.random),
       ...(isKnown && { presentations: Math.max(0, grant.presentations - 1) }),
     },
     event: isKnown
@@ -179,7 +181,7 @@ function afterRejection(grant: Grant, outcome: Arm<"grant_rejected">, at: Circum
         state: "reauthorization_required",
         cause,
         refreshStatus: "idle",
-        nextAttemptAt: postmortemAt(cause.at, at.now, at.random),
+        nextAttemptAt: postmortemAt(0, at.now, at.random),
       },
       event: { type: "reauthorization_required", data: { cause: cause.code, message: cause.message } },
       retryAtOnce: false,
@@ -222,8 +224,9 @@ function rejectionError(
 }
 
 /**
- * The evidence that a grant is dead: three rejections over a quarter of an hour, or one of a refresh
- * token whose own stated end has passed.
+ * The evidence that a grant is dead: three rejections over a quarter of an hour, or one that says that the
+ * refresh token has ended, of one whose own stated end has passed. That end alone is not enough: it may have
+ * been counted on a clock that was weeks behind.
  */
 function causeOfDeath(
   grant: Grant,
@@ -233,12 +236,14 @@ function causeOfDeath(
   now: number,
 ): Grant["cause"] {
   const remedy = forGrant(refusal.remedy, grant.name);
-  if (grant.refreshExpiresAt !== null && grant.refreshExpiresAt <= now) {
+  const isConfirmed = rejections >= REJECTIONS_FOR_A_VERDICT && now - since >= SHORTEST_SUSPICION;
+  const hasEnded = grant.refreshExpiresAt !== null && grant.refreshExpiresAt <= now;
+  if (hasEnded && (isConfirmed || refusal.cause === "refresh_token_expired")) {
     const ended = new Date(grant.refreshExpiresAt).toISOString();
     const message = `The refresh token ran out on ${ended} without having been used in time.`;
     return { code: "refresh_token_expired", message, remedy, at: now };
   }
-  if (rejections < REJECTIONS_FOR_A_VERDICT || now - since < SHORTEST_SUSPICION) return null;
+  if (!isConfirmed) return null;
   if (grant.presentations > 1) {
     const message =
       "An answer of the provider was lost, and the refresh token it replaced is no longer accepted.";
@@ -296,8 +301,12 @@ function refreshError(
   return { code, message: refusal?.message ?? message, remedy, at, provider };
 }
 
-/** What a delivered token set does to the rest of a grant's row: every trouble is over. */
-export function afterSuccess(
+/**
+ * What a delivered token set does to a grant's row: every trouble is over. `columns` are the tokens themselves,
+ * as the row has them; one record is made of both, since one put together of several is slow to read.
+ */
+export function afterSuccess<Columns extends GrantChange>(
+  columns: Columns,
   tokens: TokenSet,
   life: { issuedAt: number; idleLimit: number | null },
   random: number,
@@ -305,6 +314,7 @@ export function afterSuccess(
 ) {
   const { accessExpiresAt, refreshExpiresAt } = tokens;
   return {
+    ...columns,
     accessIssuedAt: life.issuedAt,
     refreshStatus: "idle",
     // Without a refresh token there is nothing to do on a schedule.

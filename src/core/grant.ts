@@ -24,6 +24,8 @@ export interface Cause {
   readonly message: string;
   readonly remedy: string;
   readonly at: number;
+  /** How often its refresh token was tried since, in case the provider had been wrong; absent: never. */
+  readonly probes?: number;
 }
 
 /** Why a grant is held: by a person, or because its store turned out to be a copy or a restored one. */

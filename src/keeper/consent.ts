@@ -74,8 +74,13 @@ function consentChange(ports: Ports, grant: Grant, consent: Consent): GrantChang
   const { idleLimit } = ports.profile(integration.provider);
   const now = ports.clock.now();
   return {
-    ...sealTokens(ports.sealer, grant.id, grant.generation + 1, tokens),
-    ...afterSuccess(tokens, { issuedAt: startedAt, idleLimit }, ports.random.fraction(), now),
+    ...afterSuccess(
+      sealTokens(ports.sealer, grant.id, grant.generation + 1, tokens),
+      tokens,
+      { issuedAt: startedAt, idleLimit },
+      ports.random.fraction(),
+      now,
+    ),
     tokenFence: null,
     state: "active",
     cause: null,

@@ -34,15 +34,21 @@ export async function saveRefreshed(
   const tokens = succeed({ ...claimed, refreshToken }, tokenSetFrom(answer, issuedAt), issuedAt);
   const now = ports.clock.now();
   const life = { issuedAt, idleLimit: context.profile.idleLimit };
-  const change = {
-    ...sealTokens(ports.sealer, claimed.id, claimed.generation + 1, tokens),
-    ...afterSuccess(tokens, life, ports.random.fraction(), now),
+  const delivered = {
+    ...afterSuccess(
+      sealTokens(ports.sealer, claimed.id, claimed.generation + 1, tokens),
+      tokens,
+      life,
+      ports.random.fraction(),
+      now,
+    ),
     tokenFence: claimed.leaseFence,
     scopes: tokens.scopes ?? claimed.scopes,
     lastRefreshedAt: now,
-    // Said only where it changes, so that a grant suspended meanwhile stays suspended.
-    ...(claimed.state === "reauthorization_required" && { state: "active", cause: null }),
   } satisfies GrantChange;
+  // Said only where it changes, so that a grant suspended meanwhile stays suspended.
+  const change: GrantChange =
+    claimed.state === "reauthorization_required" ? { ...delivered, state: "active", cause: null } : delivered;
   ports.failpoint("before_save");
   const incident = incidentCleared(ports, context.integration);
   const write = {
@@ -99,7 +105,8 @@ function refreshedEvents(ports: Ports, claimed: Grant, change: GrantChange, { ou
     labelled_retry: claimed.presentations > 1,
     clock_skew_seconds: serverDate === null ? null : Math.round((ports.clock.now() - serverDate) / 1000),
   };
-  const successor = { ...claimed, ...change };
+  const { id, name } = claimed;
+  const successor = { id, name, generation: change.generation ?? claimed.generation };
   const events = [grantEvent(ports, "refreshed", successor, data)];
   if (claimed.attempts > 0)
     events.push(grantEvent(ports, "recovered", successor, { attempts: claimed.attempts }));

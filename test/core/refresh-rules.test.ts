@@ -271,8 +271,12 @@ describe("the verdict", () => {
     ["third rejection, too soon", { rejections: 2, suspectSince: NOW - 15 * MINUTE + 1 }, null],
     ["second rejection, however late", { rejections: 1, suspectSince: NOW - 1000 * HOUR }, null],
     ["an answer had been lost", { rejections: 2, suspectSince: NOW - HOUR, presentations: 2 }, "answer_lost"],
-    ["the refresh token's own end", { refreshExpiresAt: NOW }, "refresh_token_expired"],
-    ["just before its own end", { refreshExpiresAt: NOW + 1 }, null],
+    [
+      "the refresh token's own end, confirmed",
+      { refreshExpiresAt: NOW, rejections: 2, suspectSince: NOW - 15 * MINUTE },
+      "refresh_token_expired",
+    ],
+    ["its own end by our clock, and a refusal that says nothing of it", { refreshExpiresAt: NOW }, null],
     ["its end is not known", { refreshExpiresAt: null }, null],
   ])("%s", (_what, changes, cause) => {
     const { change, event } = after(claimed(changes), rejected);
@@ -283,6 +287,14 @@ describe("the verdict", () => {
     expect(change).toMatchObject({ nextAttemptAt: NOW + 24.5 * HOUR, refreshStatus: "idle" });
     expect("refreshToken" in change).toBe(false);
     expect(change.cause?.remedy).toBe("Consent.");
+  });
+
+  test.each([
+    ["at its own end", NOW, "refresh_token_expired"],
+    ["just before its own end", NOW + 1, undefined],
+  ])("a refusal that says that it has ended, %s", (_when, refreshExpiresAt, cause) => {
+    const ended: Failure = { ...rejected, refusal: { ...refusal, cause: "refresh_token_expired" } };
+    expect(after(claimed({ refreshExpiresAt }), ended).change.cause?.code).toBe(cause);
   });
 
   /** A life of random outcomes on virtual time, driven by the schedule or by programs that ask all the time. */
@@ -319,7 +331,7 @@ describe("the verdict", () => {
               accessExpiresAt: now + HOUR,
               refreshExpiresAt: now + 3 * HOUR,
             };
-            const renewed = afterSuccess(tokens, { issuedAt: now, idleLimit: null }, 0.5, now);
+            const renewed = afterSuccess({}, tokens, { issuedAt: now, idleLimit: null }, 0.5, now);
             grant = {
               ...grant,
               ...renewed,
@@ -423,7 +435,7 @@ test("success without a refresh token leaves nothing to do on a schedule", () =>
     accessExpiresAt: NOW + HOUR,
     refreshExpiresAt: null,
   };
-  expect(afterSuccess(tokens, { issuedAt: NOW, idleLimit: 5 }, 0.5, NOW).nextAttemptAt).toBeNull();
+  expect(afterSuccess({}, tokens, { issuedAt: NOW, idleLimit: 5 }, 0.5, NOW).nextAttemptAt).toBeNull();
 });
 
 /** mulberry32: the same dice each time. */
