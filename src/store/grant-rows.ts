@@ -136,7 +136,7 @@ function newValue(column: string, value: string, isLeased: boolean): string {
     : value;
 }
 
-/** Texts that are made once: a new one each time costs more to make, and to find its statement by, than to run. */
+/** Texts that are made once: of a new one each time, every character is read again to find its statement. */
 function textBy<Words extends readonly unknown[]>(
   keyOf: (...words: Words) => string,
   make: (...words: Words) => string,
