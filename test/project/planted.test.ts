@@ -1,13 +1,14 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { parseAst } from "rolldown/parseAst";
 import { expect, test } from "vitest";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
 interface Planted {
   readonly name: string;
-  readonly edits: readonly { readonly file: string; readonly find: string }[];
+  readonly edits: readonly { readonly file: string; readonly find: string; readonly replace: string }[];
   readonly tests: readonly string[];
 }
 
@@ -25,6 +26,25 @@ test("every planted bug fits the source as it is: else `npm run test:planted` pl
   );
   expect(misfits).toEqual([]);
 });
+
+test("every planted bug can be read: one that is no program turns every test red, and proves none", () => {
+  const unreadable = BUGS.flatMap(({ name, edits }) =>
+    edits
+      .filter((edit) => /\.tsx?$/.test(edit.file) && !isReadable(edit))
+      .map(({ file }) => `${name}: ${file}`),
+  );
+  expect(unreadable).toEqual([]);
+});
+
+function isReadable({ file, find, replace }: Planted["edits"][number]): boolean {
+  const planted = readFileSync(join(ROOT, file), "utf8").replace(find, () => replace);
+  try {
+    parseAst(planted, { lang: file.endsWith("x") ? "tsx" : "ts" }, file);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 test("every planted bug has a name of its own, and tests that are there", () => {
   const names = BUGS.map(({ name }) => name);
