@@ -24,7 +24,17 @@ import { join, relative } from "node:path";
 import { commandOf, readJson, ROOT } from "./tools.mjs";
 
 const COPIES = 2;
-const PARTS = ["src", "console", "test", "docs", "scripts", "package.json", "package-lock.json"];
+const PARTS = [
+  "src",
+  "console",
+  "test",
+  "docs",
+  "scripts",
+  "package.json",
+  "package-lock.json",
+  "README.md",
+  "CONTRIBUTING.md",
+];
 const SETTINGS = ["tsconfig.json", "tsconfig.build.json", "vitest.config.ts"];
 /** Their tests start the built command line. */
 const NEEDS_BUILD = /^test\/(?:cli|reliability|console)\//;
