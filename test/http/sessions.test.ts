@@ -258,6 +258,8 @@ describe("time", () => {
     const still = (await asPerson("GET /v1/grants", cookie, { "x-grantkeeper-console": "page" })).status;
     const same = (await asPerson("GET /v1/session", cookie, { "x-grantkeeper-console": "page" })).body;
     expect([still, same["idle_until"]]).toEqual([200, before["idle_until"]]);
+    // The first look kept it open no more than the others did.
+    expect(Date.parse(String(same["idle_until"]))).toBeLessThan(Date.now() + 180_000);
     await asPerson("GET /v1/grants", cookie);
     const later = (await asPerson("GET /v1/session", cookie, { "x-grantkeeper-console": "page" })).body;
     expect(Date.parse(String(later["idle_until"]))).toBeGreaterThan(Date.now() + 59 * 60_000);
