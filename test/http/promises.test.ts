@@ -37,8 +37,9 @@ describe("the audit before the token", () => {
     state.isFailing = false;
     expect((await wired.ask(TOKEN, one)).status).toBe(200);
     state.isFailing = true;
-    // It is in memory now, and served to whom the audit names; to nobody else.
+    // It is in memory now, and served to whom the audit names; to nobody else, whose key may be in memory too.
     expect((await wired.ask(TOKEN, one)).status).toBe(200);
+    expect((await wired.ask("GET /v1/grants/g", two)).status).toBe(403);
     const second = await wired.ask(TOKEN, two);
     expect([second.status, second.body.includes(wired.rig.tokens.access_token)]).toEqual([503, false]);
     expect(await handOuts(wired)).toHaveLength(1);
