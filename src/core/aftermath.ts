@@ -143,7 +143,7 @@ function afterPostmortem(grant: Grant, outcome: Failure, at: Circumstances, caus
       ...failed(grant.attempts + 1, lastError ?? error, at.now),
       cause: { ...cause, probes },
       refreshStatus: "idle",
-      nextAttemptAt: postmortemAt(probes, at.now, at.random),
+      nextAttemptAt: postmortemAt(cause.at, probes, at.now, at.random),
       ...(isKnown && { presentations: Math.max(0, grant.presentations - 1) }),
     },
     event: isKnown
@@ -181,7 +181,7 @@ function afterRejection(grant: Grant, outcome: Arm<"grant_rejected">, at: Circum
         state: "reauthorization_required",
         cause,
         refreshStatus: "idle",
-        nextAttemptAt: postmortemAt(0, at.now, at.random),
+        nextAttemptAt: postmortemAt(cause.at, 0, at.now, at.random),
       },
       event: { type: "reauthorization_required", data: { cause: cause.code, message: cause.message } },
       retryAtOnce: false,

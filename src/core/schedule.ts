@@ -54,14 +54,16 @@ export function demandBackoff(attempts: number): number {
 /** A dead grant's refresh token is tried once a day for a week: providers have been wrong about them. */
 const POSTMORTEM_INTERVAL = 24 * HOUR;
 const POSTMORTEMS = 7;
+const POSTMORTEM_PERIOD = POSTMORTEMS * POSTMORTEM_INTERVAL;
 
 /**
- * When a dead grant that was tried `probes` times since its death is tried again; null when its week is over.
- * The tries are counted, and not the days: it may have died by a clock that was weeks behind. A little jitter
- * spreads many.
+ * When a grant that died at `diedAt`, and was tried `probes` times since, is tried again; null when its week is
+ * over. Both have to be: it may have died by a clock that was weeks behind, and people try it, too. A little
+ * jitter spreads many.
  */
-export function postmortemAt(probes: number, now: number, random: number): number | null {
-  return probes < POSTMORTEMS ? now + POSTMORTEM_INTERVAL + Math.floor(random * HOUR) : null;
+export function postmortemAt(diedAt: number, probes: number, now: number, random: number): number | null {
+  const next = now + POSTMORTEM_INTERVAL + Math.floor(random * HOUR);
+  return probes < POSTMORTEMS || next <= diedAt + POSTMORTEM_PERIOD + HOUR ? next : null;
 }
 
 const LONGEST_RETRY_AFTER = 6 * HOUR;

@@ -106,12 +106,13 @@ describe("demandBackoff", () => {
 describe("postmortemAt", () => {
   const HOUR = DAY / 24;
   test.each([
-    ["a day later, and up to an hour", 0, 0, NOW + DAY],
-    ["… with chance", 1, 0.5, NOW + DAY + HOUR / 2],
-    ["a seventh time, the last", 6, 0.999, NOW + DAY + Math.floor(0.999 * HOUR)],
-    ["never, after seven times", 7, 0, null],
-  ])("%s", (_what, probes, random, at) => {
-    expect(postmortemAt(probes, NOW, random)).toBe(at);
+    ["a day later, and up to an hour", NOW, 0, 0, NOW + DAY],
+    ["… with chance", NOW, 1, 0.5, NOW + DAY + HOUR / 2],
+    ["a seventh time, however long ago it died", 0, 6, 0.999, NOW + DAY + Math.floor(0.999 * HOUR)],
+    ["on the sixth day the last, however often it was tried", NOW - 6 * DAY, 99, 0, NOW + DAY],
+    ["never, after seven times and a week", NOW - 6 * DAY - HOUR - 1, 7, 0, null],
+  ])("%s", (_what, diedAt, probes, random, at) => {
+    expect(postmortemAt(diedAt, probes, NOW, random)).toBe(at);
   });
 });
 
